@@ -1,0 +1,17 @@
+# terrace_shared_library(NAME SOVERSION n VERSION v [MAP file] SOURCES/LIBRARIES …)
+#
+# A public shared library and its static twin. The C compiler driver links it, so that it does not need libstdc++ at
+# run time; the version script decides what is public.
+function(terrace_shared_library name)
+  cmake_parse_arguments(ARG "" "SOVERSION;VERSION;MAP" "LIBRARIES" ${ARGN})
+  add_library(${name} SHARED ${PROJECT_SOURCE_DIR}/scripts/cmake/empty.c)
+  set_target_properties(${name} PROPERTIES
+    LINKER_LANGUAGE C SOVERSION ${ARG_SOVERSION} VERSION ${ARG_VERSION}
+    INSTALL_RPATH "$ORIGIN" BUILD_RPATH "$ORIGIN" LINK_DEPENDS ${ARG_MAP})
+  string(REGEX REPLACE "^lib" "" output ${name})
+  set_target_properties(${name} PROPERTIES OUTPUT_NAME ${output})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  target_link_options(${name} PRIVATE
+    -Wl,--version-script=${ARG_MAP} -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed)
+  target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
+endfunction()
