@@ -1,5 +1,5 @@
-// Messages for people, on stderr, without allocating: safe inside malloc, before constructors and after destructors.
-// Each message is one line and one write(2), so lines of several threads never mix.
+// Messages for people, on stderr, without allocating: safe inside malloc, before constructors and after
+// destructors. Each message is one line and one write(2), so lines of several threads never mix.
 #pragma once
 
 namespace terrace {

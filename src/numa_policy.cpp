@@ -1,0 +1,74 @@
+#include "src/numa_policy.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace terrace {
+namespace {
+
+constexpr int kBind = 2;  // MPOL_BIND in the kernel's uapi/linux/mempolicy.h
+
+bool read_node_file(const char* path, NodeSet* nodes) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    char text[4096];
+    const ssize_t length = read(file, text, sizeof text - 1);
+    close(file);
+    if (length < 0)
+        return false;
+    text[length] = '\0';
+    return parse_node_list(text, nodes);
+}
+
+}  // namespace
+
+bool parse_node_list(const char* text, NodeSet* nodes) {
+    *nodes = NodeSet{};
+    const char* at = text;
+    while (*at >= '0' && *at <= '9') {
+        char* end = nullptr;
+        const unsigned long first = strtoul(at, &end, 10);
+        unsigned long last = first;
+        if (*end == '-') {
+            at = end + 1;
+            if (*at < '0' || *at > '9')
+                return false;
+            last = strtoul(at, &end, 10);
+        }
+        if (last < first || last >= kMostNodes)
+            return false;
+        for (unsigned long node = first; node <= last; ++node)
+            nodes->add(NodeId{static_cast<unsigned>(node)});
+        at = end;
+        if (*at != ',')
+            break;
+        ++at;
+        if (*at < '0' || *at > '9')
+            return false;
+    }
+    return *at == '\0' || *at == '\n';
+}
+
+NodeSet nodes_with_cpus() {
+    NodeSet with_cpus;
+    NodeSet with_memory;
+    NodeSet both;
+    if (!read_node_file("/sys/devices/system/node/has_cpu", &with_cpus) ||
+        !read_node_file("/sys/devices/system/node/has_memory", &with_memory))
+        return both;
+    for (unsigned node = 0; node < kMostNodes; ++node)
+        if (with_cpus.has(NodeId{node}) && with_memory.has(NodeId{node}))
+            both.add(NodeId{node});
+    return both;
+}
+
+int bind_to_nodes(void* address, std::size_t size, const NodeSet& nodes) {
+    // The kernel takes one bit more than it looks at.
+    return syscall(SYS_mbind, address, size, kBind, nodes.words(), kMostNodes + 1, 0U) == 0 ? 0 : errno;
+}
+
+}  // namespace terrace

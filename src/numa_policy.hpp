@@ -1,0 +1,49 @@
+// The seam to the kernel's NUMA memory policies: which nodes exist, and binding a range of addresses to some
+// of them. Nodes are read from /sys and the policy is set with mbind(2), so that libmemkind loads no other
+// library for it. Thread safety: every function may be called from any thread.
+#pragma once
+
+#include <cstddef>
+
+namespace terrace {
+
+// The kernel's largest build has 1,024 nodes (CONFIG_NODES_SHIFT=10).
+inline constexpr unsigned kMostNodes = 1024;
+
+struct NodeId {
+    unsigned value;
+};
+
+// A set of NUMA nodes, in the shape mbind(2) takes.
+class NodeSet {
+  public:
+    void add(NodeId node) { words_[node.value / kWordBits] |= 1UL << (node.value % kWordBits); }
+    [[nodiscard]] bool has(NodeId node) const {
+        return node.value < kMostNodes &&
+               (words_[node.value / kWordBits] >> (node.value % kWordBits) & 1) != 0;
+    }
+    [[nodiscard]] bool empty() const {
+        for (const unsigned long word : words_)
+            if (word != 0)
+                return false;
+        return true;
+    }
+    const unsigned long* words() const { return words_; }
+
+  private:
+    static constexpr unsigned kWordBits = 8 * sizeof(unsigned long);
+    unsigned long words_[kMostNodes / kWordBits] = {};
+};
+
+// Reads a node list such as "0-1,4" (the format of /sys/devices/system/node/*).
+// Returns false, with `nodes` undefined, when the text is no such list.
+[[nodiscard]] bool parse_node_list(const char* text, NodeSet* nodes);
+
+// The nodes that have CPUs and memory: ordinary DRAM. Empty when the kernel does not say (no /sys, no NUMA).
+NodeSet nodes_with_cpus();
+
+// Binds the pages of a range that are not there yet to `nodes` (MPOL_BIND).
+// Returns 0 or an errno value; EPERM and ENOSYS mean that this container or kernel forbids mbind.
+[[nodiscard]] int bind_to_nodes(void* address, std::size_t size, const NodeSet& nodes);
+
+}  // namespace terrace

@@ -1,0 +1,71 @@
+#include "src/windows.hpp"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "src/check.hpp"
+
+namespace terrace::windows {
+
+__attribute__((visibility("hidden"))) Owner owner_table[std::size_t{1} << (kAddressBits - kGranuleBits)];
+
+namespace {
+
+void set_owner(Window window, Owner owner) {
+    const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(window.base) >> kGranuleBits;
+    for (std::uintptr_t granule = first; granule < first + (window.size >> kGranuleBits); ++granule)
+        __atomic_store_n(&owner_table[granule], owner, __ATOMIC_RELAXED);
+}
+
+constexpr std::size_t round_up(std::size_t size) {
+    return (size + kGranule - 1) & ~(kGranule - 1);
+}
+
+// Maps one granule more than asked for and trims both ends: the kernel chooses the place, so that address
+// space randomisation and the sanitizers' address layouts stay intact.
+Window reserve_exactly(std::size_t size) {
+    void* const raw =
+        mmap(nullptr, size + kGranule, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (raw == MAP_FAILED)
+        return {};
+    const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(raw);
+    const std::uintptr_t aligned = round_up(start);
+    const std::uintptr_t end = start + size + kGranule;
+    if (aligned > start)
+        munmap(raw, aligned - start);
+    if (end > aligned + size)
+        munmap(reinterpret_cast<void*>(aligned + size), end - aligned - size);
+    return {reinterpret_cast<char*>(aligned), size};
+}
+
+}  // namespace
+
+Window reserve(std::size_t wanted, std::size_t least, Owner owner) {
+    REQUIRES(owner != kNobody);
+    constexpr std::size_t kMost = std::size_t{1} << (kAddressBits - 1);
+    if (wanted > kMost || least > kMost) {
+        errno = ENOMEM;
+        return {};
+    }
+    least = least == 0 ? kGranule : round_up(least);
+    wanted = wanted < least ? least : round_up(wanted);
+    for (std::size_t size = wanted;; size = size / 2 < least ? least : round_up(size / 2)) {
+        const Window window = reserve_exactly(size);
+        if (window.base != nullptr) {
+            set_owner(window, owner);
+            return window;
+        }
+        if (size == least)
+            break;
+    }
+    errno = ENOMEM;
+    return {};
+}
+
+void release(Window window) {
+    REQUIRES(window.base != nullptr);
+    set_owner(window, kNobody);
+    munmap(window.base, window.size);
+}
+
+}  // namespace terrace::windows

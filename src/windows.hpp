@@ -1,0 +1,45 @@
+// Windows: slices of reserved address space, each with one owner, so that an address alone tells whose memory
+// it is. A window is reserved PROT_NONE and without commitment; its owner maps memory into it. Owners are
+// small numbers that the caller gives out (a kind's slot plus one); 0 is nobody. Thread safety: owner_of may
+// race with everything; reserve and release lock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace terrace::windows {
+
+// One table entry covers one granule. 64 MiB keeps the table at 8 MiB of untouched zero pages for 48-bit
+// addresses, and small enough that a process under `ulimit -v` still gets a window.
+inline constexpr unsigned kGranuleBits = 26;
+inline constexpr std::size_t kGranule = std::size_t{1} << kGranuleBits;
+inline constexpr unsigned kAddressBits = 48;
+
+using Owner = std::uint16_t;
+inline constexpr Owner kNobody = 0;
+
+struct Window {
+    char* base = nullptr;
+    std::size_t size = 0;  // a multiple of kGranule
+};
+
+extern Owner owner_table[std::size_t{1} << (kAddressBits - kGranuleBits)];
+
+// Whose memory holds this address: kNobody for foreign memory. 1 load, 1 shift, no lock.
+inline Owner owner_of(const void* address) {
+    const std::uintptr_t granule = reinterpret_cast<std::uintptr_t>(address) >> kGranuleBits;
+    if (granule >= (std::uintptr_t{1} << (kAddressBits - kGranuleBits))) [[unlikely]]
+        return kNobody;
+    return __atomic_load_n(&owner_table[granule], __ATOMIC_RELAXED);
+}
+
+// Reserves a window of `wanted` bytes or, where the address space is limited (`ulimit -v`), of less, but not
+// less than `least`; both are rounded up to granules. Returns a window with base nullptr and sets errno
+// ENOMEM when there is no room.
+[[nodiscard]] Window reserve(std::size_t wanted, std::size_t least, Owner owner);
+
+// Gives a window back: its memory is unmapped, its addresses are nobody's.
+// REQUIRES: the window came from reserve and nobody uses its memory any more.
+void release(Window window);
+
+}  // namespace terrace::windows
