@@ -1,0 +1,52 @@
+/*
+ * Atomic operations: one object is allocated, resized or freed in one durable step, outside of transactions.
+ * If the place for the name (oidp) lies in the pool, heap and name change together: no crash leaves a leak or
+ * a dangling name between them.
+ */
+#ifndef LIBPMEMOBJ_ATOMIC_BASE_H
+#define LIBPMEMOBJ_ATOMIC_BASE_H 1
+
+#include <libpmemobj/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * In all of these functions
+ *   oidp      where the name goes: in pop, in ordinary memory, or NULL (then only iteration finds the object)
+ *   size      bytes, at least 1; the memory begins at a multiple of 16 bytes or more
+ *   type_num  any number the program likes, see types.h; pmemobj_type_num gives it back
+ * and they return 0, or -1 with nothing changed and errno
+ *   EINVAL    size 0, or a flag that is not known         ENOMEM  no room in the pool
+ *   ECANCELED the constructor said so
+ * They must not be called on objects that a running transaction uses: other threads see their effect at once,
+ * and an abort does not take it back. They cost one fence on memory, one sync on a disk.
+ */
+
+/* Allocates. The constructor may be NULL; the content is then undefined. */
+int pmemobj_alloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, pmemobj_constr constructor,
+                  void* arg);
+
+/* The same with flags: POBJ_XALLOC_ZERO, POBJ_CLASS_ID(n), POBJ_ARENA_ID(n). */
+int pmemobj_xalloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t flags,
+                   pmemobj_constr constructor, void* arg);
+
+#define POBJ_XALLOC_VALID_FLAGS (POBJ_XALLOC_ZERO | POBJ_XALLOC_CLASS_MASK)
+
+/* Allocates an object filled with zeroes. */
+int pmemobj_zalloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
+
+/* Resizes the object *oidp: content stays up to the smaller size, the rest is undefined, or zeroes with
+ * zrealloc. The name may change; it and the type number are updated in the same step. With *oidp OID_NULL
+ * they allocate, with size 0 they free. */
+int pmemobj_realloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
+int pmemobj_zrealloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
+
+/* Frees the object and sets *oidp to OID_NULL. Does nothing when it is OID_NULL already. */
+void pmemobj_free(PMEMoid* oidp);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
