@@ -36,7 +36,7 @@ constexpr int arena_flag(unsigned arena) {
     return static_cast<int>((arena + 1) << 20);
 }
 
-// jemalloc reads only six bits of alignment, ten of tcache and twelve of arena out of the flags.
+// The flags have six bits for the alignment and twelve each for the tcache and the arena.
 inline constexpr unsigned kMostArenas = 4094;
 inline constexpr unsigned kMostTcaches = 4093;
 

@@ -1,0 +1,41 @@
+// An extent source is what a kind is made of: it turns reserved addresses of the kind's windows into memory,
+// and gives memory back to wherever it came from. A new kind of memory is a new source, one file. Thread
+// safety: the kind calls its source under the kind's growth lock, one call at a time.
+#pragma once
+
+#include <cstddef>
+
+namespace terrace::kinds {
+
+class ExtentSource {
+  public:
+    // Makes [address, address + size) usable and zeroed. Addresses are page-aligned and were reserved, never
+    // mapped. Returns false when there is no more of this memory; the range is then reserved as before.
+    [[nodiscard]] virtual bool map(char* address, std::size_t size) = 0;
+
+    // Gives the pages back while the range stays usable; it reads as zeros afterwards. False: cannot, did
+    // nothing.
+    [[nodiscard]] virtual bool purge(char*, std::size_t) { return false; }
+
+    // Gives the storage back; the range must not be touched before commit() brings storage for it, zeroed.
+    // decommit false: cannot, did nothing. commit false: no more memory, the range stays decommitted.
+    [[nodiscard]] virtual bool decommit(char*, std::size_t) { return false; }
+    [[nodiscard]] virtual bool commit(char*, std::size_t) { return true; }
+
+    // True where unused memory of an extent costs something: the heap then grows in steps of 4 MiB at most.
+    [[nodiscard]] virtual bool prefers_small_growth() const { return false; }
+
+    // Around a fork, with every growth lock held: parent and child must not see each other's later stores.
+    virtual void before_fork() {}
+
+    // 0, or the MEMKIND_ERROR_* number that tells why there is no such memory on this machine.
+    [[nodiscard]] virtual int availability() { return 0; }
+
+    // The kind is gone and its windows are unmapped; frees what the source holds, itself included.
+    virtual void dispose() {}
+
+  protected:
+    ~ExtentSource() = default;
+};
+
+}  // namespace terrace::kinds

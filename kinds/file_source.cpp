@@ -1,0 +1,259 @@
+#include "kinds/file_source.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "src/check.hpp"
+#include "src/log.hpp"
+
+namespace terrace::kinds {
+namespace {
+
+// A file without a name. O_TMPFILE where the file system has it, else a name that lives for a moment, with
+// signals held back so that none can end the process in between and leave the file behind.
+int open_unnamed_file(const char* directory) {
+    const int file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+        return file;
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/memkind.XXXXXX", directory);
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    const int named = mkostemp(path, O_CLOEXEC);
+    if (named >= 0)
+        unlink(path);
+    const int error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return named;
+}
+
+bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
+    int error;
+    do {
+        error = posix_fallocate(file, static_cast<off_t>(offset), static_cast<off_t>(size));
+    } while (error == EINTR);
+    if (error != 0)
+        log_info("the file of a kind cannot grow by %zu bytes: %s", size, strerror(error));
+    errno = error;
+    return error == 0;
+}
+
+bool punch_hole(int file, std::size_t offset, std::size_t size) {
+    return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                     static_cast<off_t>(size)) == 0;
+}
+
+bool map_file(char* address, std::size_t size, int file, std::size_t offset, int sharing) {
+    return mmap(address, size, PROT_READ | PROT_WRITE, sharing | MAP_FIXED | MAP_NORESERVE, file,
+                static_cast<off_t>(offset)) != MAP_FAILED;
+}
+
+}  // namespace
+
+FileSource* FileSource::create(const char* directory, std::size_t limit) {
+    const std::size_t length = strnlen(directory, PATH_MAX);
+    if (length == 0 || length >= PATH_MAX) {
+        errno = length == 0 ? ENOENT : ENAMETOOLONG;
+        return nullptr;
+    }
+    void* const memory =
+        mmap(nullptr, sizeof(FileSource), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return nullptr;
+    FileSource* const source = new (memory) FileSource;
+    memcpy(source->directory_, directory, length);
+    source->limit_ = limit;
+    if (!source->open_file()) {
+        const int error = errno;
+        source->dispose();
+        errno = error;
+        return nullptr;
+    }
+    return source;
+}
+
+void FileSource::dispose() {
+    if (file_ >= 0)
+        close(file_);
+    if (segments_ != nullptr)
+        munmap(segments_, segment_room_ * sizeof(Segment));
+    munmap(this, sizeof *this);
+}
+
+bool FileSource::open_file() {
+    REQUIRES(file_ < 0);
+    file_ = open_unnamed_file(directory_);
+    file_end_ = 0;
+    return file_ >= 0;
+}
+
+bool FileSource::map(char* address, std::size_t size) {
+    if (size > limit_ - used_)
+        return false;
+    if (!map_at_end(address, size))
+        return false;
+    used_ += size;
+    return true;
+}
+
+bool FileSource::map_at_end(char* address, std::size_t size) {
+    if (file_ < 0 && !open_file()) {
+        log_info("no new file for a kind in %s: %s", directory_, strerror(errno));
+        return false;
+    }
+    if (!reserve_blocks(file_, file_end_, size)) {
+        // The kernel may have reserved a part of it.
+        [[maybe_unused]] const int result = ftruncate(file_, static_cast<off_t>(file_end_));
+        return false;
+    }
+    if (!add_segment({address, size, file_end_, false}) ||
+        !map_file(address, size, file_, file_end_, MAP_SHARED)) {
+        [[maybe_unused]] const int result = ftruncate(file_, static_cast<off_t>(file_end_));
+        return false;
+    }
+    file_end_ += size;
+    return true;
+}
+
+bool FileSource::add_segment(Segment segment) {
+    if (segment_count_ > 0) {
+        Segment& last = segments_[segment_count_ - 1];
+        if (!last.frozen && !segment.frozen && last.address + last.size == segment.address &&
+            last.offset + last.size == segment.offset) {
+            last.size += segment.size;
+            return true;
+        }
+    }
+    if (segment_count_ == segment_room_) {
+        const std::size_t room = segment_room_ == 0 ? 128 : 2 * segment_room_;
+        void* const grown =
+            segments_ == nullptr
+                ? mmap(nullptr, room * sizeof(Segment), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                       -1, 0)
+                : mremap(segments_, segment_room_ * sizeof(Segment), room * sizeof(Segment), MREMAP_MAYMOVE);
+        if (grown == MAP_FAILED)
+            return false;
+        segments_ = static_cast<Segment*>(grown);
+        segment_room_ = room;
+    }
+    segments_[segment_count_++] = segment;
+    return true;
+}
+
+// Calls action(index, part_address, part_size) for each segment's part of the range; stops when it returns
+// false. The action may change the segment it is given and append others.
+template <typename Action>
+bool FileSource::for_each_part(char* address, std::size_t size, Action action) {
+    const std::size_t count = segment_count_;
+    for (std::size_t index = 0; index < count; ++index) {
+        const Segment segment = segments_[index];
+        char* const begin = address > segment.address ? address : segment.address;
+        char* const end =
+            address + size < segment.address + segment.size ? address + size : segment.address + segment.size;
+        if (begin < end && !action(index, begin, static_cast<std::size_t>(end - begin)))
+            return false;
+    }
+    return true;
+}
+
+bool FileSource::decommit(char* address, std::size_t size) {
+    const bool punched =
+        for_each_part(address, size, [&](std::size_t index, char* part, std::size_t part_size) {
+            const Segment& segment = segments_[index];
+            return segment.frozen || punch_hole(file_, segment.offset_of(part), part_size);
+        });
+    if (!punched)
+        return false;  // this file system cannot; the range stays mapped, what it held is no longer needed
+    // A frozen file's blocks are not ours to change: let go of the range; commit() finds it a place in the
+    // new file.
+    for_each_part(address, size, [&](std::size_t index, char* part, std::size_t part_size) {
+        if (segments_[index].frozen &&
+            mmap(part, part_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                 0) == part)
+            remove_range(index, part, part_size);
+        return true;
+    });
+    used_ -= size;
+    return true;
+}
+
+// Takes a part out of a segment: what is left before and after it stays.
+void FileSource::remove_range(std::size_t index, char* address, std::size_t size) {
+    const Segment whole = segments_[index];
+    REQUIRES(address >= whole.address && address + size <= whole.address + whole.size);
+    const std::size_t before = static_cast<std::size_t>(address - whole.address);
+    const std::size_t after = whole.size - before - size;
+    segments_[index].size = before;
+    if (after != 0 && !add_segment({address + size, after, whole.offset + before + size, whole.frozen}))
+        log_error("out of memory for a file kind's records; %zu bytes of address space stay unused", after);
+}
+
+bool FileSource::commit(char* address, std::size_t size) {
+    if (size > limit_ - used_)
+        return false;
+    std::size_t present = 0;
+    if (!for_each_part(address, size, [&](std::size_t index, char* part, std::size_t part_size) {
+            const Segment segment = segments_[index];
+            present += part_size;
+            return segment.frozen ||
+                   reserve_blocks(file_, segment.offset + static_cast<std::size_t>(part - segment.address),
+                                  part_size);
+        }))
+        return false;
+    // The rest had been in a frozen file. Find the gaps between the segments, from the left.
+    char* at = address;
+    while (present < size) {
+        char* gap_end = address + size;
+        char* covered_to = nullptr;
+        for_each_part(at, static_cast<std::size_t>(address + size - at),
+                      [&](std::size_t, char* part, std::size_t n) {
+                          if (part == at)
+                              covered_to = part + n;
+                          else if (part < gap_end)
+                              gap_end = part;
+                          return true;
+                      });
+        if (covered_to != nullptr) {
+            at = covered_to;
+            continue;
+        }
+        const std::size_t gap = static_cast<std::size_t>(gap_end - at);
+        if (!map_at_end(at, gap))
+            return false;
+        present += gap;
+        at = gap_end;
+    }
+    used_ += size;
+    return true;
+}
+
+void FileSource::before_fork() {
+    for (std::size_t index = 0; index < segment_count_; ++index) {
+        Segment& segment = segments_[index];
+        if (segment.frozen || segment.size == 0)
+            continue;
+        // In place and under running threads: a store goes either to the shared page before, or to a private
+        // copy of that same page after.
+        if (map_file(segment.address, segment.size, file_, segment.offset, MAP_PRIVATE))
+            segment.frozen = true;
+        else
+            log_error("fork: a file kind's memory cannot be separated from the child's: %s", strerror(errno));
+    }
+    // Even an empty file is not to be shared: both processes would reserve the same blocks.
+    if (file_ >= 0)
+        close(file_);
+    file_ = -1;
+}
+
+}  // namespace terrace::kinds
