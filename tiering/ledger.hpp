@@ -1,0 +1,94 @@
+// The ledger counts the bytes that are allocated in each kind. Every thread writes only its own page of it;
+// the policy reads a shared estimate, to which a thread adds its balance each time that has drifted by
+// kPublishBytes. Thread safety: all functions, from any thread, without a lock and without calling malloc.
+// See docs/tiering.md, "Accounting".
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace terrace::tiering {
+
+// Kinds are told apart by their slot, a dense index that the kinds folder hands out.
+inline constexpr unsigned kLedgerSlots = 512;
+
+// How far a thread's balance may drift before the policy hears of it. 16 KiB keeps two threads that allocate
+// 64-byte objects at one shared write in 256 allocations, and the ratio within 16 KiB times (threads - 1) per
+// tier.
+inline constexpr std::int64_t kPublishBytes = 16 * 1024;
+
+struct LedgerEntry {
+    std::atomic<std::int64_t> net{
+        0};  // bytes allocated minus bytes freed by this page's owners; written by the owner only
+    std::int64_t published =
+        0;  // the part of net that the shared estimate contains; touched by the owner only
+};
+
+// One thread's page. Its numbers outlive the thread: the next owner carries on where it stopped.
+struct LedgerPage {
+    LedgerEntry entries[kLedgerSlots];
+    std::atomic<bool> owned{false};
+};
+
+// What the policy sees of a kind; one cache line each, written once per kPublishBytes of drift.
+struct alignas(64) SharedBalance {
+    std::atomic<std::int64_t> estimate{0};  // sum of every published
+    std::atomic<std::int64_t> base{0};      // what forgotten kinds left behind in this slot
+    std::atomic<std::int64_t> peak{0};      // highest estimate minus base
+    std::atomic<std::uint32_t> tenant{0};   // the kind that the numbers are about
+};
+
+namespace internal {
+extern __thread LedgerPage* own_page __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern SharedBalance shared_balances[kLedgerSlots];
+void publish(unsigned slot, LedgerEntry& entry);
+void account_without_page(unsigned slot, std::int64_t bytes);
+}  // namespace internal
+
+// Notes that `bytes` more (or, negative, fewer) are allocated in the kind at `slot`. 1 TLS load, 1 addition,
+// no lock.
+inline void account(unsigned slot, std::int64_t bytes) {
+    LedgerPage* page = internal::own_page;
+    if (page == nullptr) [[unlikely]]
+        return internal::account_without_page(slot, bytes);
+    LedgerEntry& entry = page->entries[slot];
+    const std::int64_t net = entry.net.load(std::memory_order_relaxed) + bytes;
+    entry.net.store(net, std::memory_order_relaxed);
+    const std::int64_t pending = net - entry.published;
+    if (pending >= kPublishBytes || pending <= -kPublishBytes) [[unlikely]]
+        internal::publish(slot, entry);
+}
+
+// The policy's view: exact for a process with one thread, else at most kPublishBytes per other thread away.
+// Never negative.
+inline std::uint64_t estimated_bytes(unsigned slot) {
+    const SharedBalance& shared = internal::shared_balances[slot];
+    std::int64_t bytes =
+        shared.estimate.load(std::memory_order_relaxed) - shared.base.load(std::memory_order_relaxed);
+    if (const LedgerPage* page = internal::own_page) {
+        const LedgerEntry& entry = page->entries[slot];
+        bytes += entry.net.load(std::memory_order_relaxed) - entry.published;
+    }
+    return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+// The sum over every thread's page: exact whenever no thread is in the middle of a call, and never negative.
+// Cost: one load per thread that ever ran at the same time as others; not for allocation paths.
+std::uint64_t allocated_bytes(unsigned slot);
+
+// The highest the estimate has been, and at least what is allocated now.
+std::uint64_t peak_bytes(unsigned slot);
+
+namespace internal {
+void change_tenant(unsigned slot, std::uint32_t tenant);
+}
+
+// To be called before a kind's first allocation is accounted. Slots are used again after a kind is destroyed,
+// and what was never freed of the old kind is gone with it: the new one, which has another `tenant` number,
+// starts at zero. 1 load, unless the tenant is new.
+inline void ensure_tenant(unsigned slot, std::uint32_t tenant) {
+    if (internal::shared_balances[slot].tenant.load(std::memory_order_acquire) != tenant) [[unlikely]]
+        internal::change_tenant(slot, tenant);
+}
+
+}  // namespace terrace::tiering

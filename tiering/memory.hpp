@@ -1,0 +1,38 @@
+// What a constructed memtier memory is: an array of tiers, fixed for its life, and for each what is known of
+// its room. Thread safety: the numbers are atomic, everything else is constant after construction.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "include/memkind.h"
+#include "kinds/heap.hpp"
+#include "tiering/ledger.hpp"
+
+namespace terrace::tiering {
+
+static_assert(kinds::kMaxKinds <= kLedgerSlots, "every kind has an entry in the ledger");
+
+inline constexpr unsigned kMostTiers = 32;
+
+struct Tier {
+    memkind_t kind;
+    unsigned slot;   // of the kind, in the ledger
+    unsigned ratio;  // 1 or more
+
+    // The tier refused an allocation when it held this many bytes; while it holds as many, it is passed over.
+    std::atomic<std::uint64_t> full_at{UINT64_MAX};
+    // How often it was passed over since: now and then it is tried all the same, for room can come from
+    // elsewhere.
+    std::atomic<std::uint32_t> passed_over{0};
+};
+
+}  // namespace terrace::tiering
+
+// The C interface's name for it, so it stands outside the namespace.
+struct memtier_memory {
+    unsigned count = 0;  // INVARIANT: 1 to kMostTiers, kinds differ from each other
+    unsigned fallback_order[terrace::tiering::kMostTiers] =
+        {};  // every tier; MEMKIND_DEFAULT last if it is one
+    terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};
+};

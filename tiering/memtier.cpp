@@ -1,0 +1,288 @@
+// The allocating half of memkind_memtier.h: choose a tier, allocate in its kind, tell the ledger what it
+// really took. Every count follows an operation that succeeded, so that a failure leaves the ledger alone.
+#include "include/memkind_memtier.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "src/log.hpp"
+#include "tiering/memory.hpp"
+#include "tiering/static_ratio.hpp"
+
+#define TERRACE_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using namespace terrace;
+using tiering::Tier;
+using tiering::TierLoad;
+
+// A refusal of more than this says little about the room that is left for others.
+constexpr size_t kLargestTellingSize = 2u << 20;
+
+// A full tier is tried again once per so many allocations that wanted it: a refusal costs some microseconds.
+constexpr std::uint32_t kTryFullTierEach = 256;
+
+std::int64_t signed_bytes(size_t bytes) {
+    return static_cast<std::int64_t>(bytes);
+}
+
+void count_allocated(unsigned slot, const void* block) {
+    tiering::account(slot, signed_bytes(kinds::usable_size(block)));
+}
+
+// The tier that the policy wants, and its bytes now.
+struct Choice {
+    unsigned tier;
+    std::uint64_t bytes;
+};
+
+inline Choice choose(const memtier_memory* memory) {
+    TierLoad loads[tiering::kMostTiers];
+    const unsigned count = memory->count;
+    for (unsigned i = 0; i < count; ++i)
+        loads[i] = {tiering::estimated_bytes(memory->tiers[i].slot), memory->tiers[i].ratio};
+    const unsigned tier = count == 1 ? 0 : tiering::choose_by_static_ratio({loads, count});
+    return {tier, loads[tier].bytes};
+}
+
+// Whether the tier was full when it held no more than `bytes`, and should be passed over this time.
+inline bool is_passed_over(Tier& tier, std::uint64_t bytes) {
+    if (bytes < tier.full_at.load(std::memory_order_relaxed)) [[likely]]
+        return false;
+    return tier.passed_over.fetch_add(1, std::memory_order_relaxed) % kTryFullTierEach !=
+           kTryFullTierEach - 1;
+}
+
+void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
+    if (size > kLargestTellingSize)
+        return;
+    const std::uint64_t bytes = tiering::estimated_bytes(tier.slot);
+    if (tier.full_at.exchange(bytes, std::memory_order_relaxed) == UINT64_MAX)
+        log_info("tier %u is full at %llu bytes; its allocations go to the other tiers while it is",
+                 static_cast<unsigned>(&tier - memory->tiers), static_cast<unsigned long long>(bytes));
+}
+
+// The chosen tier has no room: the others in order, first those that are not known to be full, then all.
+template <class Allocate>
+__attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, unsigned refused, size_t size,
+                                                      Allocate allocate) {
+    const int saved_errno = errno;
+    for (const bool also_full_ones : {false, true}) {
+        for (unsigned i = 0; i < memory->count; ++i) {
+            const unsigned index = memory->fallback_order[i];
+            Tier& tier = memory->tiers[index];
+            const bool full =
+                tier.full_at.load(std::memory_order_relaxed) <= tiering::estimated_bytes(tier.slot);
+            const bool tried_already = also_full_ones ? !full : full || index == refused;
+            if (tried_already)
+                continue;
+            if (void* block = allocate(tier.kind)) {
+                count_allocated(tier.slot, block);
+                errno = saved_errno;
+                return block;
+            }
+            note_full(memory, tier, size);
+        }
+    }
+    errno = ENOMEM;
+    return nullptr;
+}
+
+// REQUIRES: size > 0; allocate(kind) gives a block of that size in the kind, or nullptr.
+template <class Allocate>
+inline void* place(memtier_memory* memory, size_t size, Allocate allocate) {
+    const Choice choice = choose(memory);
+    Tier& tier = memory->tiers[choice.tier];
+    if (!is_passed_over(tier, choice.bytes)) [[likely]] {
+        if (void* block = allocate(tier.kind)) [[likely]] {
+            count_allocated(tier.slot, block);
+            return block;
+        }
+        note_full(memory, tier, size);
+    }
+    return place_elsewhere(memory, choice.tier, size, allocate);
+}
+
+// One kind, no policy.
+template <class Allocate>
+inline void* place_in_kind(memkind_t kind, Allocate allocate) {
+    if (kind == nullptr) {
+        errno = EINVAL;
+        return nullptr;
+    }
+    void* block = allocate(kind);
+    if (block != nullptr) {
+        const unsigned slot = kinds::slot_of(kind);
+        tiering::ensure_tenant(slot, kind->serial);
+        count_allocated(slot, block);
+    }
+    return block;
+}
+
+// ENSURES: on true, *total is the product and not 0. On false the answer of calloc is NULL, with errno set if
+// it overflowed.
+inline bool array_bytes(size_t num, size_t size, size_t* total) {
+    if (__builtin_mul_overflow(num, size, total)) {
+        errno = ENOMEM;
+        return false;
+    }
+    return *total != 0;
+}
+
+bool is_alignment(size_t alignment) {
+    return alignment >= sizeof(void*) && (alignment & (alignment - 1)) == 0;
+}
+
+// posix_memalign's manners around `allocate`, which gives the block or nullptr.
+template <class Allocate>
+int aligned_result(void** memptr, size_t alignment, size_t size, Allocate allocate) {
+    if (!is_alignment(alignment))
+        return EINVAL;
+    if (size == 0) {
+        *memptr = nullptr;
+        return 0;
+    }
+    const int saved_errno = errno;
+    void* block = allocate();
+    errno = saved_errno;
+    if (block == nullptr)
+        return ENOMEM;
+    *memptr = block;
+    return 0;
+}
+
+// Frees a block of this library's. 3 lookups of the address: its kind, its size, and jemalloc's to free it.
+inline void free_own(memkind_t kind, void* block) {
+    const int saved_errno = errno;
+    tiering::account(kinds::slot_of(kind), -signed_bytes(kinds::usable_size(block)));
+    kinds::deallocate(block);
+    errno = saved_errno;
+}
+
+// The block resized within its kind, and counted; nullptr and everything as before when the kind has no room.
+// REQUIRES: the block is in `kind`; size > 0.
+void* resize(memkind_t kind, void* block, size_t size) {
+    const std::int64_t before = signed_bytes(kinds::usable_size(block));
+    void* resized = kinds::reallocate(block, size);
+    if (resized != nullptr)
+        tiering::account(kinds::slot_of(kind), signed_bytes(kinds::usable_size(resized)) - before);
+    return resized;
+}
+
+// What realloc answers without resizing anything: a foreign block, or size 0. True when that settles it.
+bool is_settled(memkind_t owner, void* block, size_t size) {
+    if (owner == nullptr) {
+        errno = EINVAL;
+        return true;
+    }
+    if (size == 0) {
+        free_own(owner, block);
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+TERRACE_EXPORT void* memtier_malloc(memtier_memory* memory, size_t size) {
+    if (size == 0)
+        return nullptr;
+    return place(memory, size, [size](memkind_t kind) { return kinds::allocate(kind, size); });
+}
+
+TERRACE_EXPORT void* memtier_kind_malloc(memkind_t kind, size_t size) {
+    if (size == 0)
+        return nullptr;
+    return place_in_kind(kind, [size](memkind_t k) { return kinds::allocate(k, size); });
+}
+
+TERRACE_EXPORT void* memtier_calloc(memtier_memory* memory, size_t num, size_t size) {
+    size_t total = 0;
+    if (!array_bytes(num, size, &total))
+        return nullptr;
+    return place(memory, total, [total](memkind_t kind) { return kinds::allocate_zeroed(kind, total); });
+}
+
+TERRACE_EXPORT void* memtier_kind_calloc(memkind_t kind, size_t num, size_t size) {
+    size_t total = 0;
+    if (!array_bytes(num, size, &total))
+        return nullptr;
+    return place_in_kind(kind, [total](memkind_t k) { return kinds::allocate_zeroed(k, total); });
+}
+
+TERRACE_EXPORT void* memtier_realloc(memtier_memory* memory, void* ptr, size_t size) {
+    if (ptr == nullptr)
+        return memtier_malloc(memory, size);
+    const memkind_t owner = kinds::kind_of(ptr);
+    if (is_settled(owner, ptr, size))
+        return nullptr;
+    const int saved_errno = errno;
+    if (void* resized = resize(owner, ptr, size))
+        return resized;
+    void* moved = memtier_malloc(memory, size);
+    if (moved == nullptr)
+        return nullptr;
+    const size_t old_size = kinds::usable_size(ptr);
+    memcpy(moved, ptr, old_size < size ? old_size : size);
+    free_own(owner, ptr);
+    errno = saved_errno;
+    return moved;
+}
+
+TERRACE_EXPORT void* memtier_kind_realloc(memkind_t kind, void* ptr, size_t size) {
+    if (ptr == nullptr)
+        return memtier_kind_malloc(kind, size);
+    const memkind_t owner = kinds::kind_of(ptr);
+    return is_settled(owner, ptr, size) ? nullptr : resize(owner, ptr, size);
+}
+
+TERRACE_EXPORT int memtier_posix_memalign(memtier_memory* memory, void** memptr, size_t alignment,
+                                          size_t size) {
+    return aligned_result(memptr, alignment, size, [memory, alignment, size] {
+        return place(memory, size, [alignment, size](memkind_t kind) {
+            return kinds::allocate_aligned(kind, alignment, size);
+        });
+    });
+}
+
+TERRACE_EXPORT int memtier_kind_posix_memalign(memkind_t kind, void** memptr, size_t alignment, size_t size) {
+    return aligned_result(memptr, alignment, size, [kind, alignment, size] {
+        return place_in_kind(
+            kind, [alignment, size](memkind_t k) { return kinds::allocate_aligned(k, alignment, size); });
+    });
+}
+
+TERRACE_EXPORT size_t memtier_usable_size(void* ptr) {
+    return ptr != nullptr && kinds::kind_of(ptr) != nullptr ? kinds::usable_size(ptr) : 0;
+}
+
+TERRACE_EXPORT int memtier_try_free(void* ptr) {
+    if (ptr == nullptr)
+        return 0;
+    const memkind_t owner = kinds::kind_of(ptr);
+    if (owner == nullptr)
+        return -1;
+    free_own(owner, ptr);
+    return 0;
+}
+
+TERRACE_EXPORT void memtier_kind_free(memkind_t, void* ptr) {
+    memtier_try_free(ptr);
+}
+
+TERRACE_EXPORT size_t memtier_kind_allocated_size(memkind_t kind) {
+    if (kind == nullptr)
+        return 0;
+    const unsigned slot = kinds::slot_of(kind);
+    tiering::ensure_tenant(slot, kind->serial);
+    return tiering::allocated_bytes(slot);
+}
+
+TERRACE_EXPORT size_t memtier_kind_peak_size(memkind_t kind) {
+    if (kind == nullptr)
+        return 0;
+    const unsigned slot = kinds::slot_of(kind);
+    tiering::ensure_tenant(slot, kind->serial);
+    return tiering::peak_bytes(slot);
+}

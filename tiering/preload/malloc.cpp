@@ -1,0 +1,180 @@
+// The C library's allocation functions, with the C library's manners, over a memtier memory. Each function
+// settles what is peculiar to it (sizes of 0, overflow, alignments, errno) and passes on. Hot path of malloc:
+// 1 load, 1 comparison, 1 call into libmemkind.
+#include <errno.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tiering/preload/tiers.hpp"
+
+#define TERRACE_INTERPOSE extern "C" __attribute__((visibility("default")))
+
+// The C library's own allocator, for blocks that it or the program got past us. Weak: no promise is broken
+// without them.
+extern "C" {
+__attribute__((weak)) void __libc_free(void* block);
+__attribute__((weak)) void* __libc_realloc(void* block, size_t size);
+}
+
+namespace {
+
+using terrace::preload::active_memory;
+
+// The C library's blocks lie at multiples of 16, even those of 1 byte, and malloc(0) is a block of its own.
+// jemalloc's smallest class is 8 bytes at multiples of 8: ask for the next one.
+constexpr size_t kSmallestBlock = 16;
+inline size_t block_size(size_t size) {
+    return size > kSmallestBlock / 2 ? size : kSmallestBlock;
+}
+
+inline void* allocate(size_t size) {
+    memtier_memory* memory = active_memory();
+    return memory != nullptr ? memtier_malloc(memory, size) : memtier_kind_malloc(MEMKIND_DEFAULT, size);
+}
+
+inline void* allocate_zeroed(size_t size) {
+    memtier_memory* memory = active_memory();
+    return memory != nullptr ? memtier_calloc(memory, 1, size)
+                             : memtier_kind_calloc(MEMKIND_DEFAULT, 1, size);
+}
+
+// REQUIRES: alignment is a power of two. Returns 0 or an errno value; errno itself is untouched.
+int allocate_aligned(void** block, size_t alignment, size_t size) {
+    if (alignment < kSmallestBlock)
+        alignment = kSmallestBlock;
+    size = block_size(size);
+    memtier_memory* memory = active_memory();
+    return memory != nullptr ? memtier_posix_memalign(memory, block, alignment, size)
+                             : memtier_kind_posix_memalign(MEMKIND_DEFAULT, block, alignment, size);
+}
+
+void* aligned_or_errno(size_t alignment, size_t size) {
+    void* block = nullptr;
+    const int error = allocate_aligned(&block, alignment, size);
+    if (error != 0)
+        errno = error;
+    return error == 0 ? block : nullptr;
+}
+
+bool is_power_of_two(size_t number) {
+    return number != 0 && (number & (number - 1)) == 0;
+}
+
+size_t page_size() {
+    return static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+__attribute__((noinline, cold)) void free_foreign(void* block) {
+    if (__libc_free != nullptr)
+        __libc_free(block);
+}
+
+inline void release(void* block) {
+    if (memtier_try_free(block) != 0) [[unlikely]]
+        free_foreign(block);
+}
+
+bool is_foreign(void* block) {
+    return memkind_detect_kind(block) == nullptr;
+}
+
+void* resize(void* block, size_t size) {
+    if (block == nullptr)
+        return allocate(block_size(size));
+    if (is_foreign(block)) [[unlikely]]
+        return __libc_realloc != nullptr ? __libc_realloc(block, size) : nullptr;
+    if (size == 0) {
+        release(block);
+        return nullptr;
+    }
+    memtier_memory* memory = active_memory();
+    return memory != nullptr ? memtier_realloc(memory, block, block_size(size))
+                             : memtier_kind_realloc(MEMKIND_DEFAULT, block, block_size(size));
+}
+
+}  // namespace
+
+TERRACE_INTERPOSE void* malloc(size_t size) noexcept {
+    return allocate(block_size(size));
+}
+
+TERRACE_INTERPOSE void* calloc(size_t count, size_t size) noexcept {
+    size_t total = 0;
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    return allocate_zeroed(block_size(total));
+}
+
+TERRACE_INTERPOSE void* realloc(void* block, size_t size) noexcept {
+    return resize(block, size);
+}
+
+TERRACE_INTERPOSE void* reallocarray(void* block, size_t count, size_t size) noexcept {
+    size_t total = 0;
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    return resize(block, total);
+}
+
+TERRACE_INTERPOSE void free(void* block) noexcept {
+    release(block);
+}
+
+// C23's. The size is a promise of the caller's that is not needed here.
+TERRACE_INTERPOSE void free_sized(void* block, size_t) noexcept {
+    release(block);
+}
+TERRACE_INTERPOSE void free_aligned_sized(void* block, size_t, size_t) noexcept {
+    release(block);
+}
+
+TERRACE_INTERPOSE int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
+    if (!is_power_of_two(alignment) || alignment % sizeof(void*) != 0)
+        return EINVAL;
+    return allocate_aligned(block, alignment, size);
+}
+
+// glibc rounds an odd alignment up to the next power of two, and refuses one of more than half the address
+// space.
+TERRACE_INTERPOSE void* memalign(size_t alignment, size_t size) noexcept {
+    if (alignment > SIZE_MAX / 2 + 1) {
+        errno = EINVAL;
+        return nullptr;
+    }
+    size_t rounded = kSmallestBlock;
+    while (rounded < alignment)
+        rounded *= 2;
+    return aligned_or_errno(rounded, size);
+}
+
+// The same as memalign until glibc 2.38.
+TERRACE_INTERPOSE void* aligned_alloc(size_t alignment, size_t size) noexcept {
+    return memalign(alignment, size);
+}
+
+TERRACE_INTERPOSE void* valloc(size_t size) noexcept {
+    return aligned_or_errno(page_size(), size);
+}
+
+TERRACE_INTERPOSE void* pvalloc(size_t size) noexcept {
+    const size_t page = page_size();
+    size_t padded = 0;
+    if (__builtin_add_overflow(size, page - 1, &padded)) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    padded &= ~(page - 1);
+    return aligned_or_errno(page, padded != 0 ? padded : page);
+}
+
+TERRACE_INTERPOSE size_t malloc_usable_size(void* block) noexcept {
+    return memtier_usable_size(block);
+}
