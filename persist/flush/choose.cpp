@@ -1,0 +1,104 @@
+// Choosing the table of flush.hpp: the CPU's best methods, less what the environment rules out.
+// It happens at the first use and is then fixed, so that one process never mixes methods by accident.
+// A race of two first uses is settled by a lock; everything after costs one load.
+#include <stdlib.h>
+#include <string.h>
+
+#include <cstdint>
+
+#include "persist/flush/auto_flush.hpp"
+#include "persist/flush/cpu.hpp"
+#include "src/log.hpp"
+#include "src/mutex.hpp"
+
+namespace terrace::persist {
+namespace {
+
+// Copies of 256 bytes and more are streamed: the documented default of PMEM_MOVNT_THRESHOLD.
+constexpr std::size_t kStreamFrom = 256;
+
+Mutex choosing;
+FlushMethods chosen;
+std::atomic<void (*)(const void*, std::size_t)> cpu_write_back{nullptr};
+
+bool is_set_to(const char* variable, const char* value) {
+    const char* const text = secure_getenv(variable);
+    return text != nullptr && strcmp(text, value) == 0;
+}
+
+std::size_t stream_threshold() {
+    const char* const text = secure_getenv("PMEM_MOVNT_THRESHOLD");
+    if (text == nullptr)
+        return kStreamFrom;
+    char* end = nullptr;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || value < 0) {
+        log_error("PMEM_MOVNT_THRESHOLD: '%s' is not a number of bytes; using %zu", text, kStreamFrom);
+        return kStreamFrom;
+    }
+    return static_cast<std::size_t>(value);
+}
+
+void write_back_nothing(const void*, std::size_t) {
+    asm volatile("" ::: "memory");  // the stores themselves must have been made
+}
+
+// PMEM_NO_FLUSH=1 says that the caches are durable, =0 that they are not; else the platform is asked.
+bool caches_are_durable() {
+    if (is_set_to("PMEM_NO_FLUSH", "1"))
+        return true;
+    if (is_set_to("PMEM_NO_FLUSH", "0"))
+        return false;
+    return platform_flushes_caches() == 1;
+}
+
+void choose(FlushMethods* methods) {
+    ForbiddenInstructions forbidden;
+    forbidden.clwb = is_set_to("PMEM_NO_CLWB", "1");
+    forbidden.clflushopt = is_set_to("PMEM_NO_CLFLUSHOPT", "1");
+    forbidden.streaming = is_set_to("PMEM_NO_MOVNT", "1");
+    forbidden.avx = is_set_to("PMEM_AVX", "0");
+    forbidden.avx512 = is_set_to("PMEM_AVX512F", "0");
+
+    methods_of_this_cpu(forbidden, methods);
+    cpu_write_back.store(methods->write_back, std::memory_order_relaxed);
+    methods->caches_are_durable = caches_are_durable();
+    methods->stream_from = stream_threshold();
+    if (methods->caches_are_durable) {
+        // With durable caches a cached copy is durable at once; streaming would only cost the reader.
+        methods->name = "nothing (the caches are durable)";
+        methods->write_back = write_back_nothing;
+        methods->stream_from = SIZE_MAX;
+    }
+    log_info("durable memory: written back by %s, streamed from %zu bytes on", methods->name,
+             methods->stream_lines != nullptr ? methods->stream_from : SIZE_MAX);
+}
+
+}  // namespace
+
+namespace detail {
+
+std::atomic<const FlushMethods*> methods_in_use{nullptr};
+
+const FlushMethods& choose_flush_methods() {
+    LockGuard lock(choosing);
+    if (methods_in_use.load(std::memory_order_relaxed) == nullptr) {
+        choose(&chosen);
+        methods_in_use.store(&chosen, std::memory_order_release);
+    }
+    return *methods_in_use.load(std::memory_order_relaxed);
+}
+
+}  // namespace detail
+
+const FlushMethods* use_flush_methods(const FlushMethods* methods) {
+    LockGuard lock(choosing);
+    return detail::methods_in_use.exchange(methods, std::memory_order_acq_rel);
+}
+
+void write_back_always(const void* address, std::size_t size) {
+    (void)flush_methods();
+    cpu_write_back.load(std::memory_order_relaxed)(address, size);
+}
+
+}  // namespace terrace::persist

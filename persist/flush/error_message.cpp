@@ -1,0 +1,44 @@
+#include "persist/flush/error_message.hpp"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+namespace terrace::persist {
+namespace {
+
+constexpr int kLongestMessage = 512;  // a path may be cut; the words before it say what happened
+thread_local char message[kLongestMessage];
+
+int format_message(const char* format, va_list arguments) {
+    const int length = vsnprintf(message, sizeof message, format, arguments);
+    return length < kLongestMessage ? length : kLongestMessage - 1;
+}
+
+}  // namespace
+
+void set_error(int error, const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    format_message(format, arguments);
+    va_end(arguments);
+    errno = error;
+}
+
+void set_error_with_reason(int error, const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = format_message(format, arguments);
+    va_end(arguments);
+    char reason[128];
+    snprintf(message + length, static_cast<size_t>(kLongestMessage - length), ": %s",
+             strerror_r(error, reason, sizeof reason));
+    errno = error;
+}
+
+const char* last_error_message() {
+    return message;
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,17 @@
+// The last error of a thread in words, behind pmem_errormsg.
+// Each thread has its own text; set_error also sets errno, so that the two never disagree.
+// Thread safety: by construction.
+#pragma once
+
+namespace terrace::persist {
+
+// Keeps the message for this thread and sets errno to `error`. Returns nothing, so that callers return what
+// they promised.
+void set_error(int error, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// The same, with ": " and the text of `error` appended.
+void set_error_with_reason(int error, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+const char* last_error_message();
+
+}  // namespace terrace::persist

@@ -1,0 +1,243 @@
+#include "persist/flush/map_file.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libpmem.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "persist/flush/device_dax.hpp"
+#include "persist/flush/error_message.hpp"
+#include "persist/flush/ranges.hpp"
+
+namespace terrace::persist {
+namespace {
+
+constexpr int kKnownFlags = PMEM_FILE_CREATE | PMEM_FILE_EXCL | PMEM_FILE_SPARSE | PMEM_FILE_TMPFILE;
+constexpr int kDeviceFlags = PMEM_FILE_CREATE | PMEM_FILE_SPARSE;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kGiantPage = std::size_t{1} << 30;
+
+// Closes on every way out, and keeps errno.
+class File {
+  public:
+    explicit File(int fd) : fd_(fd) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        const int saved_errno = errno;
+        if (fd_ >= 0)
+            close(fd_);
+        errno = saved_errno;
+    }
+    int fd() const { return fd_; }
+
+  private:
+    int fd_;
+};
+
+bool flags_are_valid(const char* path, std::size_t length, int flags) {
+    if (path == nullptr) {
+        set_error(EINVAL, "pmem_map_file: the path is NULL");
+    } else if ((flags & ~kKnownFlags) != 0) {
+        set_error(EINVAL, "pmem_map_file: unknown flags 0x%x", static_cast<unsigned>(flags & ~kKnownFlags));
+    } else if ((flags & PMEM_FILE_CREATE) == 0 && (flags & PMEM_FILE_TMPFILE) != 0) {
+        set_error(EINVAL, "pmem_map_file: PMEM_FILE_TMPFILE needs PMEM_FILE_CREATE");
+    } else if ((flags & PMEM_FILE_CREATE) == 0 && length != 0) {
+        set_error(EINVAL, "pmem_map_file: the length must be 0 without PMEM_FILE_CREATE, it is %zu", length);
+    } else if ((flags & PMEM_FILE_CREATE) != 0 && length == 0) {
+        set_error(EINVAL, "pmem_map_file: PMEM_FILE_CREATE needs a length, it is 0");
+    } else if (length > static_cast<std::size_t>(LLONG_MAX)) {
+        set_error(EINVAL, "pmem_map_file: %zu bytes are more than a file can have", length);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+int open_temporary(const char* directory, int flags) {
+    const int exclusive = (flags & PMEM_FILE_EXCL) != 0 ? O_EXCL : 0;
+    const int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | exclusive, 0600);
+    if (fd >= 0 || errno != EOPNOTSUPP)
+        return fd;
+    // A file system without O_TMPFILE: a name for a moment.
+    char name[PATH_MAX];
+    if (snprintf(name, sizeof name, "%s/pmem.XXXXXX", directory) >= static_cast<int>(sizeof name)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    const int named = mkostemp(name, O_CLOEXEC);
+    if (named >= 0)
+        unlink(name);
+    return named;
+}
+
+int open_file(const char* path, int flags, mode_t mode) {
+    if ((flags & PMEM_FILE_TMPFILE) != 0)
+        return open_temporary(path, flags);
+    int open_flags = O_RDWR | O_CLOEXEC;
+    if ((flags & PMEM_FILE_CREATE) != 0)
+        open_flags |= O_CREAT;
+    if ((flags & PMEM_FILE_EXCL) != 0)
+        open_flags |= O_EXCL;
+    return open(path, open_flags, mode);
+}
+
+// Gives the file its length, with its blocks unless it may be sparse. Returns 0 or an errno value.
+int set_length(int fd, std::size_t length, int flags) {
+    if (ftruncate(fd, static_cast<off_t>(length)) != 0)
+        return errno;
+    if ((flags & PMEM_FILE_SPARSE) != 0)
+        return 0;
+    int error = 0;
+    do
+        error = posix_fallocate(fd, 0, static_cast<off_t>(length));
+    while (error == EINTR);
+    return error;
+}
+
+// An address at which huge pages can serve the mapping; nullptr leaves the choice to the kernel.
+void* aligned_hint(std::size_t length) {
+    if (const char* const text = secure_getenv("PMEM_MMAP_HINT")) {
+        char* end = nullptr;
+        const unsigned long long hint = strtoull(text, &end, 16);
+        if (end != text && *end == '\0')
+            return reinterpret_cast<void*>(static_cast<std::uintptr_t>(hint));
+    }
+    if (length < kHugePage)
+        return nullptr;
+    const std::size_t alignment = length >= kGiantPage ? kGiantPage : kHugePage;
+    if (length > SIZE_MAX - alignment)
+        return nullptr;
+    // Look for room, then let go of it: a thread that takes it meanwhile costs the alignment, nothing more.
+    void* const room =
+        mmap(nullptr, length + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return nullptr;
+    munmap(room, length + alignment);
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(room);
+    return reinterpret_cast<void*>((begin + alignment - 1) & ~(alignment - 1));
+}
+
+// MAP_SYNC promises that a page's place in the file is durable before the page can be written. A file system
+// without it (or a kernel before 4.15) refuses, and the file is mapped the ordinary way.
+void* map_shared(int fd, std::size_t length, bool* is_synchronous) {
+    void* const hint = aligned_hint(length);
+    void* address = mmap(hint, length, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
+    *is_synchronous = address != MAP_FAILED;
+    if (address == MAP_FAILED && (errno == EOPNOTSUPP || errno == EINVAL))
+        address = mmap(hint, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return address;
+}
+
+Mapping map_open_file(int fd, const char* path, std::size_t length, const DurableRange& facts,
+                      bool is_device) {
+    bool is_synchronous = false;
+    void* const address = map_shared(fd, length, &is_synchronous);
+    if (address == MAP_FAILED) {
+        set_error_with_reason(errno, "pmem_map_file: cannot map %zu bytes of '%s'", length, path);
+        return {};
+    }
+    if (is_synchronous || is_device) {
+        DurableRange range = facts;
+        range.begin = reinterpret_cast<std::uintptr_t>(address);
+        range.end = range.begin + length;
+        if (!remember_durable_range(range)) {
+            munmap(address, length);
+            set_error(ENOMEM, "pmem_map_file: no memory to keep track of '%s'", path);
+            return {};
+        }
+    }
+    return {address, length};
+}
+
+Mapping map_device(const char* path, const struct stat& device, std::size_t length, int flags) {
+    if ((flags & ~kDeviceFlags) != 0) {
+        set_error(EINVAL, "pmem_map_file: '%s' is a device DAX, which is neither exclusive nor temporary",
+                  path);
+        return {};
+    }
+    const std::size_t size = device_dax_size(device);
+    if (size == 0 || (length != 0 && length != size)) {
+        set_error(EINVAL, "pmem_map_file: the length of '%s' must be 0 or %zu, it is %zu", path, size,
+                  length);
+        return {};
+    }
+    const File file(open(path, O_RDWR | O_CLOEXEC));
+    if (file.fd() < 0) {
+        set_error_with_reason(errno, "pmem_map_file: cannot open '%s'", path);
+        return {};
+    }
+    return map_open_file(file.fd(), path, size, {0, 0, Medium::kDeviceDax, device_dax_region(device)}, true);
+}
+
+}  // namespace
+
+Mapping map_file(const char* path, std::size_t length, int flags, mode_t mode) {
+    struct stat before = {};
+    if (path != nullptr && stat(path, &before) == 0 && is_device_dax(before))
+        return map_device(path, before, length, flags);
+    if (!flags_are_valid(path, length, flags))
+        return {};
+
+    const File file(open_file(path, flags, mode));
+    if (file.fd() < 0) {
+        set_error_with_reason(errno, "pmem_map_file: cannot open '%s'", path);
+        return {};
+    }
+    // With both flags the file is certainly ours, so that a failure may take it away again.
+    const bool is_new =
+        (flags & PMEM_FILE_CREATE) != 0 && (flags & PMEM_FILE_EXCL) != 0 && (flags & PMEM_FILE_TMPFILE) == 0;
+    if ((flags & PMEM_FILE_CREATE) != 0) {
+        const int error = set_length(file.fd(), length, flags);
+        if (error != 0) {
+            if (is_new)
+                unlink(path);
+            set_error_with_reason(error, "pmem_map_file: cannot give '%s' %zu bytes", path, length);
+            return {};
+        }
+    } else {
+        struct stat now = {};
+        if (fstat(file.fd(), &now) != 0) {
+            set_error_with_reason(errno, "pmem_map_file: cannot ask for the size of '%s'", path);
+            return {};
+        }
+        length = static_cast<std::size_t>(now.st_size);
+    }
+    const Mapping mapping =
+        map_open_file(file.fd(), path, length, {0, 0, Medium::kFileWithMapSync, -1}, false);
+    if (mapping.address == nullptr && is_new) {
+        const int saved_errno = errno;
+        unlink(path);
+        errno = saved_errno;
+    }
+    return mapping;
+}
+
+int unmap(void* address, std::size_t length) {
+    const std::uintptr_t page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address);
+    if (begin % page != 0 || length == 0 || length > UINTPTR_MAX - begin - page) {
+        set_error(EINVAL, "pmem_unmap: %p and %zu bytes are no mapping", address, length);
+        return -1;
+    }
+    // Forget first: once unmapped, the addresses may at once be another thread's new mapping.
+    const std::uintptr_t end = begin + ((length + page - 1) & ~(page - 1));
+    if (!forget_durable_range(begin, end)) {
+        set_error(ENOMEM, "pmem_unmap: no memory to split a mapping");
+        return -1;
+    }
+    if (munmap(address, length) != 0) {
+        set_error_with_reason(errno, "pmem_unmap: cannot unmap %zu bytes at %p", length, address);
+        return -1;
+    }
+    return 0;
+}
+
+}  // namespace terrace::persist
