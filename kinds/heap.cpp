@@ -18,6 +18,19 @@ void* allocate_elsewhere(memkind_t kind, std::size_t size, std::size_t alignment
     return pointer;
 }
 
+// The kind is full, or its free memory lies where this request cannot have it: collect it and try again.
+void* allocate_after_purge(memkind_t kind, std::size_t size, int flags) {
+    constexpr std::size_t kMostThatCouldFit = std::size_t{1} << windows::kAddressBits;
+    void* pointer = nullptr;
+    if (size < kMostThatCouldFit) {
+        give_free_extents_back(kind);
+        pointer = terrace_je_mallocx(size, flags);
+    }
+    if (pointer == nullptr)
+        errno = ENOMEM;
+    return pointer;
+}
+
 void deallocate_elsewhere(memkind_t kind, void* pointer) {
     if (kind->foreign_heap != nullptr)
         kind->foreign_heap->deallocate(kind, pointer);
@@ -31,11 +44,9 @@ void* allocate_with(memkind_t kind, std::size_t size, std::size_t alignment, boo
     const int flags = flags_for(kind);
     if (flags == kNoFlags)
         return allocate_elsewhere(kind, size, alignment, zeroed);
-    void* const pointer =
-        terrace_je_mallocx(size, flags | (zeroed ? kZero : 0) | (alignment > 1 ? align_flag(alignment) : 0));
-    if (pointer == nullptr)
-        errno = ENOMEM;
-    return pointer;
+    const int all_flags = flags | (zeroed ? kZero : 0) | (alignment > 1 ? align_flag(alignment) : 0);
+    void* const pointer = terrace_je_mallocx(size, all_flags);
+    return pointer != nullptr ? pointer : allocate_after_purge(kind, size, all_flags);
 }
 
 }  // namespace
@@ -54,9 +65,8 @@ void* reallocate(void* pointer, std::size_t size) {
     if (flags == kNoFlags)
         return reallocate_to(kind, pointer, size);
     void* const moved = terrace_je_rallocx(pointer, size, flags);
-    if (moved == nullptr)
-        errno = ENOMEM;
-    return moved;
+    // A resize that has no room takes the long way, which collects free memory before it gives up.
+    return moved != nullptr ? moved : reallocate_to(kind, pointer, size);
 }
 
 void* reallocate_to(memkind_t kind, void* pointer, std::size_t size) {

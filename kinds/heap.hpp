@@ -26,6 +26,7 @@ inline memkind_t kind_of(const void* pointer) {
 }
 
 void* allocate_elsewhere(memkind_t kind, std::size_t size, std::size_t alignment, bool zeroed);
+void* allocate_after_purge(memkind_t kind, std::size_t size, int flags);
 void deallocate_elsewhere(memkind_t kind, void* pointer);
 
 // REQUIRES: kind != nullptr, size > 0. Returns nullptr with errno ENOMEM when there is no memory.
@@ -35,7 +36,7 @@ inline void* allocate(memkind_t kind, std::size_t size) {
         return allocate_elsewhere(kind, size, 0, false);
     void* const pointer = jemalloc::terrace_je_mallocx(size, flags);
     if (pointer == nullptr) [[unlikely]]
-        errno = ENOMEM;
+        return allocate_after_purge(kind, size, flags);
     return pointer;
 }
 

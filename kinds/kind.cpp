@@ -17,6 +17,12 @@ struct ArenaConfig {
     bool metadata_use_hooks;
 };
 
+int arena_command(unsigned arena, const char* command) {
+    char name[48];
+    snprintf(name, sizeof name, "arena.%u.%s", arena, command);
+    return jemalloc::terrace_je_mallctl(name, nullptr, nullptr, nullptr, 0);
+}
+
 bool make_arena(memkind* kind, unsigned* arena) {
     ArenaConfig config = {&kind->hooks, false};
     if (const int error = jemalloc::exchange_value("experimental.arenas_create_ext", arena, config);
@@ -67,15 +73,21 @@ bool arena_for_this_cpu(memkind* kind, unsigned* arena) {
     return true;
 }
 
+void give_free_extents_back(memkind* kind) {
+    for (const ArenaSlot& slot : kind->arenas)
+        if (const ArenaSlot arena = __atomic_load_n(&slot, __ATOMIC_ACQUIRE); arena != 0)
+            if (const int error = arena_command(arena - 1, "purge"); error != 0)
+                log_info("kind %s: arena %u cannot be purged: jemalloc answers %d", kind->name, arena - 1,
+                         error);
+}
+
 void tear_down(memkind* kind) {
     REQUIRES(is_valid(kind));
     kind->dying = true;
     for (ArenaSlot& arena : kind->arenas) {
         if (arena == 0)
             continue;
-        char name[32];
-        snprintf(name, sizeof name, "arena.%u.destroy", arena - 1);
-        if (const int error = jemalloc::terrace_je_mallctl(name, nullptr, nullptr, nullptr, 0); error != 0)
+        if (const int error = arena_command(arena - 1, "destroy"); error != 0)
             log_error("kind %s: arena %u cannot be destroyed: jemalloc answers %d", kind->name, arena - 1,
                       error);
         arena = 0;

@@ -72,6 +72,10 @@ inline constexpr windows::Owner owner_number(unsigned slot) {
 // made.
 [[nodiscard]] bool arena_for_this_cpu(memkind* kind, unsigned* arena);
 
+// Gives the free extents of all the kind's arenas back to its source, so that what one arena holds and cannot
+// use for a request (jemalloc does not cut a large dirty extent for a small one) becomes room for another.
+void give_free_extents_back(memkind* kind);
+
 // REQUIRES: no thread uses the kind, its tcaches are destroyed.
 // ENSURES: its arenas are gone and its addresses are nobody's.
 void tear_down(memkind* kind);

@@ -1,0 +1,231 @@
+// Kinds over a file: creation, limits, full disks, blocks that come back, destruction.
+#include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <memkind.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/support/temporary_directory.hpp"
+
+namespace {
+
+using terrace::tests::TemporaryDirectory;
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+std::size_t open_files() {
+    std::size_t count = 0;
+    DIR* const directory = opendir("/proc/self/fd");
+    while (readdir(directory) != nullptr)
+        ++count;
+    closedir(directory);
+    return count;
+}
+
+std::size_t fill(memkind_t kind, std::size_t size, std::vector<void*>& blocks) {
+    std::size_t total = 0;
+    while (void* const block = memkind_malloc(kind, size)) {
+        std::memset(block, 1, size);
+        blocks.push_back(block);
+        total += size;
+    }
+    return total;
+}
+
+TEST(FileKind, RefusesBadArgumentsAndSaysWhy) {
+    TemporaryDirectory directory;
+    memkind_t kind = MEMKIND_DEFAULT;
+    const auto refused = [&](const char* path, std::size_t size, int expected_errno) {
+        errno = 0;
+        EXPECT_EQ(memkind_create_pmem(path, size, &kind), MEMKIND_ERROR_INVALID) << (path ? path : "NULL");
+        EXPECT_EQ(errno, expected_errno) << std::strerror(errno);
+        EXPECT_EQ(kind, MEMKIND_DEFAULT) << "*kind is left alone";
+    };
+    refused("/no/such/directory", 0, ENOENT);
+    refused("", 0, ENOENT);
+    refused(nullptr, 0, EINVAL);
+    refused("/dev/null", 0, ENOTDIR);
+    refused(std::string(5000, 'x').c_str(), 0, ENAMETOOLONG);
+    refused(directory.path(), 1, EINVAL);
+    refused(directory.path(), MEMKIND_PMEM_MIN_SIZE - 1, EINVAL);
+    EXPECT_EQ(memkind_create_pmem(directory.path(), 0, nullptr), MEMKIND_ERROR_INVALID);
+}
+
+TEST(FileKind, RefusesADirectoryWithoutPermission) {
+    TemporaryDirectory directory;
+    if (geteuid() == 0) {
+        ASSERT_EQ(chmod(directory.path(), 0555), 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            memkind_t kind;
+            if (setresuid(65534, 65534, 65534) != 0)
+                _exit(2);
+            _exit(memkind_create_pmem(directory.path(), 0, &kind) == MEMKIND_ERROR_INVALID && errno == EACCES
+                      ? 0
+                      : 1);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        EXPECT_EQ(status, 0);
+    } else {
+        ASSERT_EQ(chmod(directory.path(), 0555), 0);
+        memkind_t kind;
+        EXPECT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_ERROR_INVALID);
+        EXPECT_EQ(errno, EACCES);
+    }
+}
+
+TEST(FileKind, LeavesNoNameAndNoFileBehind) {
+    TemporaryDirectory directory(TemporaryDirectory::Where::kDisk);
+    const std::size_t files_before = open_files();
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    void* const memory = memkind_malloc(kind, 10 * kMiB);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+    EXPECT_EQ(memkind_destroy_kind(kind), MEMKIND_SUCCESS);
+    EXPECT_EQ(open_files(), files_before);
+}
+
+TEST(FileKind, LivesInTheFile) {
+    TemporaryDirectory directory(TemporaryDirectory::Where::kDisk);
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    const void* const memory = memkind_malloc(kind, 1000);
+    std::ifstream maps("/proc/self/maps");
+    std::string line;
+    std::string mapping = "none";
+    while (std::getline(maps, line)) {
+        const auto begin = std::stoul(line, nullptr, 16);
+        const auto end = std::stoul(line.substr(line.find('-') + 1), nullptr, 16);
+        if (begin <= reinterpret_cast<std::uintptr_t>(memory) &&
+            reinterpret_cast<std::uintptr_t>(memory) < end)
+            mapping = line;
+    }
+    EXPECT_NE(mapping.find(directory.path()), std::string::npos) << mapping;
+    memkind_destroy_kind(kind);
+}
+
+TEST(FileKind, KeepsItsLimitAndUsesIt) {
+    TemporaryDirectory directory;
+    struct Use {
+        std::size_t block;
+        std::size_t
+            least;  // jemalloc's size class for 1,000,000 is 1 MiB and a page: three in each 4 MiB of growth
+    };
+    for (const auto& [size, least] : {Use{64, 30 * kMiB}, Use{5000, 30 * kMiB}, Use{1'000'000, 20 * kMiB}}) {
+        memkind_t kind;
+        ASSERT_EQ(memkind_create_pmem(directory.path(), 32 * kMiB, &kind), MEMKIND_SUCCESS);
+        std::vector<void*> blocks;
+        errno = 0;
+        const std::size_t total = fill(kind, size, blocks);
+        EXPECT_EQ(errno, ENOMEM);
+        EXPECT_LE(total, 32 * kMiB);
+        EXPECT_GT(total, least) << "too little of the limit can be used by blocks of " << size;
+        for (void* const block : blocks)
+            memkind_free(kind, block);
+        blocks.clear();
+        EXPECT_GT(fill(kind, size, blocks), least) << "freed memory cannot be used again";
+        memkind_destroy_kind(kind);
+    }
+}
+
+TEST(FileKind, TakesAnyLimitFromTheMinimumOnAndSizeMaxForNone) {
+    TemporaryDirectory directory;
+    for (const std::size_t limit :
+         {std::size_t{MEMKIND_PMEM_MIN_SIZE}, MEMKIND_PMEM_MIN_SIZE + std::size_t{1}, SIZE_MAX / 2,
+          SIZE_MAX - 1, SIZE_MAX}) {
+        memkind_t kind;
+        ASSERT_EQ(memkind_create_pmem(directory.path(), limit, &kind), MEMKIND_SUCCESS) << limit;
+        EXPECT_NE(memkind_malloc(kind, kMiB), nullptr);
+        memkind_destroy_kind(kind);
+    }
+}
+
+TEST(FileKind, FreedExtentsGiveTheirBlocksBack) {
+    TemporaryDirectory directory;
+    struct statvfs before;
+    struct statvfs full;
+    struct statvfs after;
+    ASSERT_EQ(statvfs(directory.path(), &before), 0);
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    std::vector<void*> blocks;
+    for (int i = 0; i < 64; ++i) {
+        blocks.push_back(memkind_malloc(kind, 4 * kMiB));
+        ASSERT_NE(blocks.back(), nullptr);
+        std::memset(blocks.back(), 1, 4 * kMiB);
+    }
+    ASSERT_EQ(statvfs(directory.path(), &full), 0);
+    for (void* const block : blocks)
+        memkind_free(kind, block);
+    // Dirty extents decay within ten seconds of activity; a new round of allocations drives the clock.
+    for (int round = 0; round < 200; ++round) {
+        for (int i = 0; i < 2000; ++i)
+            memkind_free(kind, memkind_malloc(kind, 100'000));
+        ASSERT_EQ(statvfs(directory.path(), &after), 0);
+        if (after.f_bfree + 64 * kMiB / after.f_bsize > before.f_bfree)
+            break;
+        usleep(100'000);
+    }
+    EXPECT_LT(full.f_bfree + 200 * kMiB / full.f_bsize, before.f_bfree);
+    EXPECT_GT(after.f_bfree + 64 * kMiB / after.f_bsize, before.f_bfree) << "the file kept its blocks";
+    memkind_destroy_kind(kind);
+}
+
+TEST(FileKind, AFullFileSystemIsEnomemAndNeverACrash) {
+    TemporaryDirectory directory;
+    if (mount("tmpfs", directory.path(), "tmpfs", 0, "size=24m") != 0)
+        GTEST_SKIP() << "a small file system cannot be mounted here: " << std::strerror(errno);
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    std::vector<void*> blocks;
+    errno = 0;
+    EXPECT_GT(fill(kind, 100'000, blocks), 16 * kMiB);
+    EXPECT_EQ(errno, ENOMEM);
+    memkind_destroy_kind(kind);
+    EXPECT_EQ(umount(directory.path()), 0);
+}
+
+TEST(FileKind, ManyKindsComeAndGo) {
+    TemporaryDirectory directory;
+    for (int round = 0; round < 3; ++round) {
+        std::vector<memkind_t> kinds;
+        memkind_t kind;
+        int result;
+        while ((result = memkind_create_pmem(directory.path(), 16 * kMiB, &kind)) == MEMKIND_SUCCESS) {
+            kinds.push_back(kind);
+            void* const memory = memkind_malloc(kind, 100);
+            ASSERT_NE(memory, nullptr) << kinds.size();
+            ASSERT_EQ(memkind_detect_kind(memory), kind);
+        }
+        EXPECT_EQ(result, MEMKIND_ERROR_TOOMANY);
+        EXPECT_GT(kinds.size(), 500U);
+        for (memkind_t const made : kinds)
+            ASSERT_EQ(memkind_destroy_kind(made), MEMKIND_SUCCESS);
+    }
+}
+
+TEST(FileKind, DestroyedMemoryIsNobodys) {
+    TemporaryDirectory directory;
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    void* const memory = memkind_malloc(kind, 1000);
+    ASSERT_EQ(memkind_destroy_kind(kind), MEMKIND_SUCCESS);
+    EXPECT_EQ(memkind_detect_kind(memory), nullptr);
+    memkind_free(nullptr, memory);
+    EXPECT_EQ(memkind_destroy_kind(kind), MEMKIND_ERROR_INVALID);
+}
+
+}  // namespace
