@@ -17,7 +17,7 @@ constexpr std::size_t kRestBytes = (kMaxKinds - kInlineEntries) * sizeof(CacheEn
 
 constinit Mutex caches_lock;
 pthread_key_t at_thread_end;
-bool at_thread_end_exists = false;  // (caches_lock)
+bool at_thread_end_exists = false;  // (caches_lock to write)
 
 unsigned tcache_of(int flags) {
     return (static_cast<unsigned>(flags) >> 8 & 0xfff) - 2;
@@ -79,12 +79,12 @@ CacheEntry* entry_of(unsigned slot) {
 
 // True when end_thread will run for this thread, so that its caches are not leaked.
 bool end_will_be_seen() {
-    if (!at_thread_end_exists) {
+    if (!__atomic_load_n(&at_thread_end_exists, __ATOMIC_ACQUIRE)) {
         LockGuard guard(caches_lock);
         if (!at_thread_end_exists) {
             if (pthread_key_create(&at_thread_end, end_thread) != 0)
                 return false;
-            at_thread_end_exists = true;
+            __atomic_store_n(&at_thread_end_exists, true, __ATOMIC_RELEASE);
         }
     }
     return pthread_getspecific(at_thread_end) != nullptr ||
