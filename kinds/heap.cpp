@@ -61,6 +61,8 @@ void* allocate_aligned(memkind_t kind, std::size_t alignment, std::size_t size) 
 
 void* reallocate(void* pointer, std::size_t size) {
     memkind* const kind = kind_at(pointer);
+    if (kind->foreign_heap != nullptr && size <= usable_size(pointer))
+        return pointer;
     const int flags = flags_for(kind);
     if (flags == kNoFlags)
         return reallocate_to(kind, pointer, size);
@@ -70,6 +72,11 @@ void* reallocate(void* pointer, std::size_t size) {
 }
 
 void* reallocate_to(memkind_t kind, void* pointer, std::size_t size) {
+    memkind* const home = kind_at(pointer);
+    if (home->foreign_heap != nullptr && !home->foreign_heap->may_move(home, pointer)) {
+        errno = EINVAL;
+        return nullptr;
+    }
     const std::size_t old_size = usable_size(pointer);
     void* const moved = allocate(kind, size);
     if (moved == nullptr)

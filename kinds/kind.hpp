@@ -24,6 +24,7 @@ struct ForeignHeap {
     void (*deallocate)(memkind_t kind, void* pointer);
     std::size_t (*usable_size)(memkind_t kind, const void* pointer);
     bool (*owns)(memkind_t kind, const void* pointer);
+    bool (*may_move)(memkind_t kind, const void* pointer);  // false: something durable refers to the block
     void (*destroy)(memkind_t kind);
 };
 

@@ -68,4 +68,13 @@ void release(Window window) {
     munmap(window.base, window.size);
 }
 
+void adopt(Window window, Owner owner) {
+    REQUIRES(reinterpret_cast<std::uintptr_t>(window.base) % kGranule == 0 && owner != kNobody);
+    set_owner({window.base, round_up(window.size)}, owner);
+}
+
+void disown(Window window) {
+    set_owner({window.base, round_up(window.size)}, kNobody);
+}
+
 }  // namespace terrace::windows

@@ -42,4 +42,9 @@ inline Owner owner_of(const void* address) {
 // REQUIRES: the window came from reserve and nobody uses its memory any more.
 void release(Window window);
 
+// Makes `owner` the owner of addresses that somebody else mapped, and disown makes them nobody's again.
+// REQUIRES: the range starts at a granule, and no other memory shares its last granule.
+void adopt(Window window, Owner owner);
+void disown(Window window);
+
 }  // namespace terrace::windows
