@@ -67,7 +67,6 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
 template <class Allocate>
 __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, unsigned refused, size_t size,
                                                       Allocate allocate) {
-    const int saved_errno = errno;
     for (const bool also_full_ones : {false, true}) {
         for (unsigned i = 0; i < memory->count; ++i) {
             const unsigned index = memory->fallback_order[i];
@@ -79,7 +78,6 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
                 continue;
             if (void* block = allocate(tier.kind)) {
                 count_allocated(tier.slot, block);
-                errno = saved_errno;
                 return block;
             }
             note_full(memory, tier, size);

@@ -1,0 +1,202 @@
+// The parser of MEMKIND_MEM_TIERS: what it accepts and means, and for what it refuses, the column it points
+// at.
+#include "tiering/tier_config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace terrace::tiering {
+namespace {
+
+TierConfig parse(const std::string& text) {
+    TierConfig config;
+    const ConfigFault fault = parse_tier_config(text, config);
+    EXPECT_FALSE(fault) << text << ": " << fault.what << " '" << fault.token << "' at " << fault.column;
+    return config;
+}
+
+TEST(TierConfig, ReadsOneDramTier) {
+    const TierConfig config = parse("KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO");
+    ASSERT_EQ(config.count, 1u);
+    EXPECT_EQ(config.tiers[0].kind, TierKind::kDram);
+    EXPECT_EQ(config.tiers[0].ratio, 1u);
+    EXPECT_EQ(config.policy, TierPolicy::kStaticRatio);
+}
+
+TEST(TierConfig, ReadsAFileTierWithPathAndLimit) {
+    const std::string text =
+        "KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:/mnt/a:b "
+        "c,PMEM_SIZE_LIMIT:20G,RATIO:4294967295;POLICY:DYNAMIC_THRESHOLD";
+    const TierConfig config = parse(text);
+    ASSERT_EQ(config.count, 2u);
+    EXPECT_EQ(config.tiers[1].kind, TierKind::kFsDax);
+    EXPECT_EQ(config.tiers[1].path, "/mnt/a:b c");
+    EXPECT_EQ(config.tiers[1].size_limit, 20ull << 30);
+    EXPECT_EQ(config.tiers[1].ratio, 4294967295u);
+    EXPECT_EQ(config.tiers[1].column, text.find("FS_DAX") + 1);
+    EXPECT_EQ(config.policy, TierPolicy::kDynamicThreshold);
+    EXPECT_EQ(config.policy_column, text.find("DYNAMIC") + 1);
+}
+
+TEST(TierConfig, TakesTheFieldsOfATierInAnyOrderAsMemkindDoes) {
+    const TierConfig config = parse("RATIO:3,PMEM_SIZE_LIMIT:16M,PATH:/tmp,KIND:FS_DAX;POLICY:STATIC_RATIO");
+    EXPECT_EQ(config.tiers[0].kind, TierKind::kFsDax);
+    EXPECT_EQ(config.tiers[0].ratio, 3u);
+    EXPECT_EQ(config.tiers[0].size_limit, 16u << 20);
+}
+
+TEST(TierConfig, TakesACommaBehindTheLastFieldAsMemkindDoes) {
+    EXPECT_EQ(parse("KIND:DRAM,RATIO:1,;POLICY:STATIC_RATIO").count, 1u);
+}
+
+TEST(TierConfig, ReadsSizesWithAndWithoutUnits) {
+    const auto limit = [](const std::string& size) {
+        return parse("KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:" + size + ",RATIO:1;POLICY:STATIC_RATIO")
+            .tiers[0]
+            .size_limit;
+    };
+    EXPECT_EQ(limit("0"), 0u);
+    EXPECT_EQ(limit("16777216"), 16777216u);
+    EXPECT_EQ(limit("16384K"), 16777216u);
+    EXPECT_EQ(limit("17M"), 17825792u);
+    EXPECT_EQ(limit("1G"), 1073741824u);
+}
+
+TEST(TierConfig, TakesSeveralFileTiersButSixteenTiersAtMost) {
+    std::string text;
+    for (int i = 0; i < 16; ++i)
+        text += "KIND:FS_DAX,PATH:/tmp,RATIO:1;";
+    EXPECT_EQ(parse(text + "POLICY:STATIC_RATIO").count, 16u);
+    TierConfig config;
+    const ConfigFault fault = parse_tier_config(text + "KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO", config);
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault.column, text.size() + 1);
+}
+
+struct Malformed {
+    const char* text;
+    unsigned column;
+    const char* token;
+    const char* what;
+};
+
+class MalformedTierConfig : public testing::TestWithParam<Malformed> {};
+
+TEST_P(MalformedTierConfig, IsRefusedWithTheFaultTheTokenAndItsColumn) {
+    const Malformed& expected = GetParam();
+    TierConfig config;
+    const ConfigFault fault = parse_tier_config(expected.text, config);
+    ASSERT_TRUE(fault) << "accepted: " << expected.text;
+    EXPECT_STREQ(fault.what, expected.what) << expected.text;
+    EXPECT_EQ(fault.token, expected.token) << expected.text;
+    EXPECT_EQ(fault.column, expected.column) << expected.text;
+    ASSERT_NE(fault.accepted, nullptr) << expected.text;
+    EXPECT_STRNE(fault.accepted, "") << expected.text;
+}
+
+const char* const kNoPolicy = "no POLICY at the end";
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, MalformedTierConfig,
+    testing::Values(
+        Malformed{"", 1, "", "empty configuration"},                                                 //
+        Malformed{";", 1, "", "empty section"},                                                      //
+        Malformed{"KIND:DARM,RATIO:1;POLICY:STATIC_RATIO", 6, "DARM", "unknown kind"},               //
+        Malformed{"KIND:dram,RATIO:1;POLICY:STATIC_RATIO", 6, "dram", "unknown kind"},               //
+        Malformed{"KIND:DRAM ,RATIO:1;POLICY:STATIC_RATIO", 6, "DRAM ", "unknown kind"},             //
+        Malformed{"KIND:,RATIO:1;POLICY:STATIC_RATIO", 6, "", "unknown kind"},                       //
+        Malformed{"KIND,RATIO:1;POLICY:STATIC_RATIO", 1, "KIND", "no ':' behind"},                   //
+        Malformed{"KIND:DRAM;POLICY:STATIC_RATIO", 1, "KIND:DRAM", "no RATIO in tier"},              //
+        Malformed{"RATIO:1;POLICY:STATIC_RATIO", 1, "RATIO:1", "no KIND in tier"},                   //
+        Malformed{"KIND:DRAM,RATIO:0;POLICY:STATIC_RATIO", 17, "0", "bad RATIO"},                    //
+        Malformed{"KIND:DRAM,RATIO:;POLICY:STATIC_RATIO", 17, "", "bad RATIO"},                      //
+        Malformed{"KIND:DRAM,RATIO:-1;POLICY:STATIC_RATIO", 17, "-1", "bad RATIO"},                  //
+        Malformed{"KIND:DRAM,RATIO:1.5;POLICY:STATIC_RATIO", 17, "1.5", "bad RATIO"},                //
+        Malformed{"KIND:DRAM,RATIO:4294967296;POLICY:STATIC_RATIO", 17, "4294967296", "bad RATIO"},  //
+        Malformed{"KIND:DRAM,RATIO:99999999999999999999;POLICY:STATIC_RATIO", 17, "99999999999999999999",
+                  "bad RATIO"},
+        Malformed{"KIND:DRAM,RATIO:1,RATIO:2;POLICY:STATIC_RATIO", 19, "RATIO", "second"},                 //
+        Malformed{"KIND:DRAM,,RATIO:1;POLICY:STATIC_RATIO", 11, "", "empty field"},                        //
+        Malformed{"KIND:DRAM, RATIO:1;POLICY:STATIC_RATIO", 11, " RATIO", "unknown key"},                  //
+        Malformed{"KIND:DRAM,SIZE:1,RATIO:1;POLICY:STATIC_RATIO", 11, "SIZE", "unknown key"},              //
+        Malformed{"KIND:DRAM,RATIO:1,POLICY:STATIC_RATIO", 19, "POLICY", "inside a tier:"},                //
+        Malformed{"KIND:DRAM,RATIO:1;;POLICY:STATIC_RATIO", 19, "", "empty section"},                      //
+        Malformed{"KIND:DRAM,RATIO:1", 18, "", kNoPolicy},                                                 //
+        Malformed{"KIND:DRAM,RATIO:1;", 19, "", kNoPolicy},                                                //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY", 19, "POLICY", "no ':' behind"},                              //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:", 26, "", "unknown policy"},                                  //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:CIRCULAR", 26, "CIRCULAR", "unknown policy"},                  //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO,X:1", 26, "STATIC_RATIO,X:1", "unknown policy"},  //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO;KIND:DRAM", 39, "KIND:DRAM",
+                  "text behind the policy:"},
+        Malformed{"POLICY:STATIC_RATIO", 1, "POLICY:STATIC_RATIO", "no tier before"},  //
+        Malformed{"KIND:DRAM,RATIO:1;KIND:DRAM,RATIO:2;POLICY:STATIC_RATIO", 24, "DRAM",
+                  "second tier of kind"},
+        Malformed{"KIND:DRAM,PATH:/tmp,RATIO:1;POLICY:STATIC_RATIO", 16, "/tmp",
+                  "PATH for a tier that is not FS_DAX:"},
+        Malformed{"KIND:DRAM,PMEM_SIZE_LIMIT:1G,RATIO:1;POLICY:STATIC_RATIO", 27, "1G",
+                  "PMEM_SIZE_LIMIT for a tier that is not FS_DAX:"},
+        Malformed{"KIND:FS_DAX,RATIO:1;POLICY:STATIC_RATIO", 6, "FS_DAX", "no PATH for"},  //
+        Malformed{"KIND:FS_DAX,PATH:,RATIO:1;POLICY:STATIC_RATIO", 18, "", "empty PATH"},  //
+        Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:1M,RATIO:1;POLICY:STATIC_RATIO", 36, "1M",
+                  "bad PMEM_SIZE_LIMIT"},
+        Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:20T,RATIO:1;POLICY:STATIC_RATIO", 36, "20T",
+                  "bad PMEM_SIZE_LIMIT"},
+        Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:G,RATIO:1;POLICY:STATIC_RATIO", 36, "G",
+                  "bad PMEM_SIZE_LIMIT"},
+        Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:17179869184G,RATIO:1;POLICY:STATIC_RATIO", 36,
+                  "17179869184G", "bad PMEM_SIZE_LIMIT"}));
+
+TEST(TierConfig, SaysWhichWellFormedThingsAreNotSupportedYet) {
+    const std::string kmem = "KIND:DRAM,RATIO:1;KIND:KMEM_DAX,RATIO:1;POLICY:STATIC_RATIO";
+    const ConfigFault kind_fault = find_unsupported(kmem, parse(kmem));
+    ASSERT_TRUE(kind_fault);
+    EXPECT_EQ(kind_fault.token, "KMEM_DAX");
+    EXPECT_EQ(kind_fault.column, 24u);
+    const std::string threshold = "KIND:DRAM,RATIO:1;POLICY:DYNAMIC_THRESHOLD";
+    const ConfigFault policy_fault = find_unsupported(threshold, parse(threshold));
+    ASSERT_TRUE(policy_fault);
+    EXPECT_EQ(policy_fault.token, "DYNAMIC_THRESHOLD");
+    EXPECT_EQ(policy_fault.column, 26u);
+    const std::string fine = "KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO";
+    EXPECT_FALSE(find_unsupported(fine, parse(fine)));
+}
+
+// Any text gives tiers or a fault that lies within the text; the sanitizer builds see reads beyond it.
+TEST(TierConfig, SurvivesRandomChangesOfAGoodText) {
+    const unsigned seed = std::random_device{}();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    const std::string good =
+        "KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:/tmp,PMEM_SIZE_LIMIT:20G,RATIO:4;POLICY:STATIC_RATIO";
+    constexpr char kAlphabet[] = "KINDRAMTOPLCY_SZEFX:;,0123456789GM/ \xff";
+    for (int i = 0; i < 20000; ++i) {
+        std::string text = good;
+        for (unsigned changes = 1 + random() % 4; changes > 0 && !text.empty(); --changes) {
+            const size_t at = random() % text.size();
+            switch (random() % 3) {
+                case 0:
+                    text[at] = kAlphabet[random() % (sizeof kAlphabet - 1)];
+                    break;
+                case 1:
+                    text.erase(at, 1 + random() % 9);
+                    break;
+                default:
+                    text.insert(at, 1, kAlphabet[random() % (sizeof kAlphabet - 1)]);
+            }
+        }
+        const std::unique_ptr<char[]> exact(new char[text.size()]);  // no byte behind the end may be read
+        text.copy(exact.get(), text.size());
+        TierConfig config;
+        const ConfigFault fault = parse_tier_config({exact.get(), text.size()}, config);
+        if (fault)
+            ASSERT_LE(fault.column - 1 + fault.token.size(), text.size()) << text;
+        else
+            ASSERT_TRUE(config.count >= 1 && config.tiers[0].ratio >= 1) << text;
+    }
+}
+
+}  // namespace
+}  // namespace terrace::tiering
