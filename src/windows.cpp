@@ -21,13 +21,36 @@ constexpr std::size_t round_up(std::size_t size) {
     return (size + kGranule - 1) & ~(kGranule - 1);
 }
 
+char* map_nothing(std::uintptr_t hint, std::size_t size) {
+    void* const address = mmap(reinterpret_cast<void*>(hint), size, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return address == MAP_FAILED ? nullptr : static_cast<char*>(address);
+}
+
+// Where the address space is limited, room for a granule more may be too much: look where the kernel would
+// put the window, and ask for the nearest granule below.
+Window reserve_by_hint(std::size_t size) {
+    char* const somewhere = map_nothing(0, size);
+    if (somewhere == nullptr)
+        return {};
+    const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(somewhere);
+    if (start == round_up(start))
+        return {somewhere, size};
+    munmap(somewhere, size);
+    const std::uintptr_t below = start & ~(kGranule - 1);
+    char* const aligned = map_nothing(below, size);
+    if (aligned == nullptr || reinterpret_cast<std::uintptr_t>(aligned) == below)
+        return {aligned, aligned == nullptr ? 0 : size};
+    munmap(aligned, size);
+    return {};
+}
+
 // Maps one granule more than asked for and trims both ends: the kernel chooses the place, so that address
 // space randomisation and the sanitizers' address layouts stay intact.
 Window reserve_exactly(std::size_t size) {
-    void* const raw =
-        mmap(nullptr, size + kGranule, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (raw == MAP_FAILED)
-        return {};
+    char* const raw = map_nothing(0, size + kGranule);
+    if (raw == nullptr)
+        return reserve_by_hint(size);
     const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(raw);
     const std::uintptr_t aligned = round_up(start);
     const std::uintptr_t end = start + size + kGranule;
