@@ -95,11 +95,11 @@ int pmem_unmap(void* addr, size_t len) {
 }
 
 int pmem_is_pmem(const void* addr, size_t len) {
-    if (const ForcedAnswer answer = forced_answer(); answer != kNotForced)
-        return answer == kAlways;
     const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(addr);
     if (len == 0 || len > UINTPTR_MAX - begin)
         return 0;
+    if (const ForcedAnswer answer = forced_answer(); answer != kNotForced)
+        return answer == kAlways;
     return is_durable(begin, begin + len) ? 1 : 0;
 }
 

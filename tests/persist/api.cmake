@@ -1,0 +1,27 @@
+# The tests of the public headers libpmemobj.h and libpmem.h, and of the flush layer under both.
+
+terrace_test(NAME persist_flush LABELS unit SOURCES api_flush_test.cpp LIBRARIES terrace_libpmem_parts)
+terrace_test(NAME persist_libpmem LABELS unit SOURCES api_libpmem_test.cpp LIBRARIES libpmem)
+
+if(TARGET libpmemobj)
+  terrace_test(NAME persist_api LABELS unit
+    SOURCES api_pool_test.cpp api_atomic_test.cpp api_transaction_test.cpp LIBRARIES libpmemobj)
+  # TX_BEGIN is a setjmp, and a nested one declares its variables anew: both warnings come with the interface.
+  target_compile_options(persist_api PRIVATE -Wno-clobbered -Wno-shadow)
+
+  # One program in both languages, in each standard that the header promises.
+  function(api_program name source standard)
+    add_executable(${name} ${source})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE libpmemobj)
+    target_compile_options(${name} PRIVATE ${standard} -Wall -Wextra -Wconversion -Wshadow)
+    add_test(NAME ${name} COMMAND ${name} /dev/shm/terrace-${name})
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
+  endfunction()
+  foreach(standard 99 11 17)
+    api_program(persist_api_c${standard} api_c.c -std=gnu${standard})
+  endforeach()
+  foreach(standard 11 20)
+    api_program(persist_api_cpp${standard} api_cpp.cpp -std=gnu++${standard})
+  endforeach()
+endif()
