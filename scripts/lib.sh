@@ -21,6 +21,14 @@ die() {
     exit 1
 }
 
+# The type of the file system that a folder is on: ext4, tmpfs, overlay, …
+file_system() {
+    local type
+    type=$(df --output=fstype -- "$1" 2>/dev/null | tail -n 1)
+    [[ $type == [a-z]* ]] || type=$(stat -f -c %T -- "$1")  # in a chroot, df may not know
+    echo "$type"
+}
+
 # packages_in LIST…: the names in scripts/packages/LIST.txt, without the comments.
 packages_in() {
     local list
