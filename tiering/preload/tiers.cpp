@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/log.hpp"
@@ -69,6 +70,9 @@ memkind_t make_file_kind(const TierSpec& spec, char* path) {
     memcpy(path, spec.path.data(), spec.path.size());
     path[spec.path.size()] = '\0';
     // Asked first, so that the one line about it is this one, which can name the column.
+    struct stat place;
+    if (stat(path, &place) == 0 && !S_ISDIR(place.st_mode))
+        refuse_tier(spec, path, reason_of(ENOTDIR));
     if (access(path, W_OK | X_OK) != 0)
         refuse_tier(spec, path, reason_of(errno));
     memkind_t kind = nullptr;

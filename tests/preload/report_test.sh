@@ -1,0 +1,37 @@
+#!/bin/bash
+# The report at exit: exact bytes per tier, in a file or on stderr, per process; and where it cannot be written.
+. "$(dirname "$0")/words.sh"
+leave=$binary_dir/preload_leave
+tiers="KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$dir/tier,RATIO:4;POLICY:STATIC_RATIO"
+
+# column TIER COLUMN FILE
+column() { awk -v tier="$1" -v column="$2" '$1 == tier { print $column }' "$3"; }
+
+export MEMKIND_MEM_TIERING_REPORT=$dir/none
+under "$tiers" "$leave" 0 4096
+export MEMKIND_MEM_TIERING_REPORT=$dir/some
+under "$tiers" "$leave" 1000 4096
+expect "first line" "# libmemtier: bytes per tier of preload_leave" "$(head -n 1 "$dir/some" | cut -d' ' -f1-7)"
+expect "kinds" "DRAM FS_DAX" "$(echo $(column 0 2 "$dir/some") $(column 1 2 "$dir/some"))"
+expect "path" "$dir/tier" "$(column 1 6 "$dir/some")"
+in_dram=$(($(column 0 4 "$dir/some") - $(column 0 4 "$dir/none")))
+in_file=$(($(column 1 4 "$dir/some") - $(column 1 4 "$dir/none")))
+expect "bytes of 1000 blocks of 4096 in both tiers" 4096000 $((in_dram + in_file))
+total_dram=$(column 0 4 "$dir/some")
+total_file=$(column 1 4 "$dir/some")
+difference=$((total_file - 4 * total_dram))
+expect "the ratio is 1:4 to within the largest object of this program, 128 KiB" yes \
+    "$([ ${difference#-} -le 524288 ] && echo yes || echo "$total_dram:$total_file")"
+
+# One file for each process, a path that cannot be written, and stderr.
+export MEMKIND_MEM_TIERING_REPORT=$dir/of-%p.txt
+under "$tiers" sh -c "\"$leave\" 1 1; \"$leave\" 1 1"
+# (dash ends by _exit, which runs no exit handlers, and so reports nothing.)
+expect "reports of two processes" 2 "$(ls "$dir"/of-*.txt | wc -l)"
+export MEMKIND_MEM_TIERING_REPORT=$dir/missing/report
+expect "a report that cannot be written" \
+    "terrace: MEMKIND_MEM_TIERING_REPORT: '$dir/missing/report' cannot be written: No such file or directory" \
+    "$(under "$tiers" "$leave" 1 1 2>&1)"
+export MEMKIND_MEM_TIERING_REPORT=1
+expect "lines on stderr" 4 "$(under "$tiers" "$leave" 1 1 2>&1 >/dev/null | wc -l)"
+finish
