@@ -1,0 +1,20 @@
+// What the files of the transaction interface share: who may call, and how a failing call ends.
+// fail_transaction and abort_transaction may not return (longjmp).
+// Thread safety: each works on the calling thread's transaction.
+#pragma once
+
+#include <cstdint>
+
+#include "persist/pool/transaction.hpp"
+
+namespace terrace::persist {
+
+// The thread's transaction, which is in its WORK stage; anything else is the documented fatal misuse.
+Transaction& transaction_at_work(const char* function);
+
+void abort_transaction(Transaction& tx, int error);
+
+// Aborts, unless the flags or the failure behaviour ask for the error to be returned. Sets errno.
+int fail_transaction(Transaction& tx, int error, uint64_t flags);
+
+}  // namespace terrace::persist

@@ -1,0 +1,176 @@
+// See direct_store.hpp.
+// Two threads may persist the same bytes at the same time (lock-free code does): the one whose record has the
+// larger sequence must have read the bytes later. Stripes, one for each cache line by hash, are held from
+// reading the bytes until they are home. A range of more lines than there are stripes holds them all.
+#include "persist/pool/direct_store.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "persist/pool/registry.hpp"
+#include "persist/pool/thread_state.hpp"
+
+namespace terrace::persist {
+namespace {
+
+constexpr uint64_t kStripes = sizeof(Pool::stripes) / sizeof(Pool::stripes[0]);
+constexpr uint64_t kMostPending = 1024;
+
+void lock_stripe(std::atomic<uint32_t>& stripe) {
+    for (unsigned spins = 0; stripe.exchange(1, std::memory_order_acquire) != 0;) {
+        if (++spins % 32 == 0)
+            sched_yield();
+    }
+}
+
+// Neighbouring lines have neighbouring stripes, so a range is at most two runs of them: locking in index
+// order is locking the wrapped part first.
+class StripeGuard {
+  public:
+    StripeGuard(Pool& pool, uint64_t offset, uint64_t bytes) : pool_(pool) {
+        const uint64_t first_line = offset / kLineBytes;
+        const uint64_t lines = (offset + bytes - 1) / kLineBytes - first_line + 1;
+        first_ = first_line % kStripes;
+        const uint64_t last = first_ + std::min(lines, kStripes);
+        wrapped_ = last > kStripes ? last - kStripes : 0;
+        last_ = std::min(last, kStripes);
+        for (uint64_t i = 0; i < wrapped_; ++i)
+            lock_stripe(pool_.stripes[i]);
+        for (uint64_t i = first_; i < last_; ++i)
+            lock_stripe(pool_.stripes[i]);
+    }
+    ~StripeGuard() {
+        for (uint64_t i = first_; i < last_; ++i)
+            pool_.stripes[i].store(0, std::memory_order_release);
+        for (uint64_t i = 0; i < wrapped_; ++i)
+            pool_.stripes[i].store(0, std::memory_order_release);
+    }
+    StripeGuard(const StripeGuard&) = delete;
+    StripeGuard& operator=(const StripeGuard&) = delete;
+
+  private:
+    Pool& pool_;
+    uint64_t first_;
+    uint64_t last_;
+    uint64_t wrapped_;
+};
+
+int persist_uncovered(Pool& pool, uint64_t offset, uint64_t bytes) {
+    StripeGuard guard(pool, offset, bytes);
+    if (bytes >= direct_write_threshold(pool))
+        return write_home_directly(pool, offset, bytes);
+    RecordBuilder& record = thread_state().record;
+    record.reset();
+    record.add_data(offset, pool.media.base + offset, bytes);
+    return commit_record(pool, record);
+}
+
+// What the transaction covers must not become durable before it commits; the rest must, now.
+int persist_around(Pool& pool, Transaction& transaction, uint64_t offset, uint64_t bytes) {
+    const uint64_t end = offset + bytes;
+    const auto is_left_out = [&](uint64_t at, uint64_t count) { return transaction.touches(at, count); };
+    while (offset < end) {
+        const uint64_t in_line = std::min(end, (offset / kLineBytes + 1) * kLineBytes) - offset;
+        const uint64_t step = is_left_out(offset, in_line) ? 1 : in_line;
+        if (step == 1 && is_left_out(offset, 1)) {
+            ++offset;
+            continue;
+        }
+        uint64_t run_end = offset + step;
+        while (run_end < end) {
+            const uint64_t more = std::min(end, (run_end / kLineBytes + 1) * kLineBytes) - run_end;
+            if (!is_left_out(run_end, more))
+                run_end += more;
+            else if (!is_left_out(run_end, 1))
+                run_end += 1;
+            else
+                break;
+        }
+        if (int error = persist_uncovered(pool, offset, run_end - offset))
+            return error;
+        offset = run_end;
+    }
+    return 0;
+}
+
+bool is_being_constructed(const ThreadState& state, const Pool& pool, uint64_t offset, uint64_t bytes) {
+    return state.constructing_pool == &pool && offset >= state.constructing_offset &&
+           offset + bytes <= state.constructing_offset + state.constructing_bytes;
+}
+
+bool is_pending_for(const ThreadState& state, const Pool& pool) {
+    return state.pending_pool == &pool && state.pending_generation == registry_generation() &&
+           !state.pending.empty();
+}
+
+}  // namespace
+
+int persist_range(Pool& pool, uint64_t offset, uint64_t bytes) {
+    if (bytes == 0)
+        return 0;
+    ThreadState& state = thread_state();
+    if (is_being_constructed(state, pool, offset, bytes))
+        return 0;
+    if (!state.transaction.is_running_in(pool))
+        return persist_uncovered(pool, offset, bytes);
+    Transaction& transaction = state.transaction;
+    if (transaction.covers(offset, bytes))
+        return 0;
+    return persist_around(pool, transaction, offset, bytes);
+}
+
+int flush_range(Pool& pool, uint64_t offset, uint64_t bytes) {
+    if (bytes == 0)
+        return 0;
+    ThreadState& state = thread_state();
+    if (state.pending_pool != &pool || state.pending_generation != registry_generation()) {
+        if (state.pending_pool != nullptr && state.pending_generation == registry_generation() &&
+            !state.pending.empty())
+            drain(const_cast<Pool&>(*state.pending_pool));
+        state.pending.clear();
+        state.pending_pool = &pool;
+        state.pending_generation = registry_generation();
+    }
+    if (state.pending.size() >= kMostPending || bytes >= direct_write_threshold(pool) ||
+        !state.pending.push({offset, bytes}))
+        return persist_range(pool, offset, bytes);
+    return 0;
+}
+
+int drain(Pool& pool) {
+    ThreadState& state = thread_state();
+    if (!is_pending_for(state, pool)) {
+        state.pending.clear();
+        return 0;
+    }
+    int result = 0;
+    for (uint64_t i = 0; i < state.pending.size(); ++i) {
+        const PendingFlush flush = state.pending[i];
+        if (const int error = persist_range(pool, flush.offset, flush.bytes))
+            result = error;
+    }
+    state.pending.clear();
+    return result;
+}
+
+bool has_pending_flushes(const Pool& pool) {
+    const ThreadState* state = existing_thread_state();
+    return state != nullptr && is_pending_for(*state, pool);
+}
+
+void add_pending_flushes(const Pool& pool, RecordBuilder& record) {
+    ThreadState& state = thread_state();
+    if (!is_pending_for(state, pool))
+        return;
+    for (const PendingFlush& flush : state.pending)
+        record.add_data(flush.offset, pool.media.base + flush.offset, flush.bytes);
+}
+
+void forget_pending_flushes(const Pool& pool) {
+    ThreadState& state = thread_state();
+    if (is_pending_for(state, pool))
+        state.pending.clear();
+}
+
+}  // namespace terrace::persist

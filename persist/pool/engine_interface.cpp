@@ -1,0 +1,119 @@
+// See engine_interface.hpp. Everything is the heap and the log, as for the atomic functions of libpmemobj.h.
+// A forked child gets errors for whatever would change the pool.
+// Thread safety: see the header.
+#include "persist/pool/engine_interface.hpp"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "persist/pool/api_support.hpp"
+#include "persist/pool/direct_store.hpp"
+#include "persist/pool/error_message.hpp"
+#include "persist/pool/thread_state.hpp"
+#include "src/log.hpp"
+
+namespace terrace::persist {
+namespace {
+
+bool find_block(Pool& pool, const void* address, Block& block) {
+    return pool.contains(address) && pool.heap.find(pool.offset_of(address), block);
+}
+
+PMEMobjpool* create_or_open(const char* path, const char* layout, size_t size, mode_t mode) {
+    const bool is_there = access(path, F_OK) == 0;
+    Pool* pool = is_there || size == 0 ? open_pool(path, layout) : create_pool(path, layout, size, mode);
+    return pool == nullptr ? nullptr : pool->handle();
+}
+
+void close(PMEMobjpool* handle) {
+    close_pool(pool_of(handle));
+}
+size_t size(PMEMobjpool* handle) {
+    return pool_of(handle).bytes();
+}
+bool contains(PMEMobjpool* handle, const void* address) {
+    return pool_of(handle).contains(address);
+}
+
+void* reserve(PMEMobjpool* handle, size_t bytes, size_t alignment) {
+    Pool& pool = pool_of(handle);
+    if (pool.frozen.load(std::memory_order_relaxed)) {
+        fail(EPERM, "a forked child sees a frozen copy of the pool and cannot allocate from it");
+        return nullptr;
+    }
+    const Block block = pool.heap.reserve(bytes, 0, alignment == 0 ? 1 : alignment);
+    if (block.offset == 0) {
+        fail(ENOMEM, "no room in the pool for %zu bytes", bytes);
+        return nullptr;
+    }
+    return pool.media.base + block.offset;
+}
+
+bool is_reserved(PMEMobjpool* handle, const void* address) {
+    Pool& pool = pool_of(handle);
+    Block block;
+    return find_block(pool, address, block) && pool.heap.is_used(block) && !pool.heap.is_allocated(block);
+}
+
+int publish(PMEMobjpool* handle, PMEMoid* where, void* address) {
+    Pool& pool = pool_of(handle);
+    Block block;
+    if (!find_block(pool, address, block) || pool.heap.is_allocated(block))
+        return fail(EINVAL, "%p is not a reserved block of the pool", address);
+    RecordBuilder& record = thread_state().record;
+    const PMEMoid oid = oid_at(pool, block.offset);
+    int error = begin_record_with_content(pool, record, block, pool.heap.usable_bytes(block));
+    pool.heap.log_allocation(record, block, 0);
+    log_oid(pool, record, where, oid);
+    if (error == 0)
+        error = commit_record(pool, record);
+    if (error != 0)
+        return error;
+    forget_pending_flushes(pool);
+    pool.heap.confirm(block);
+    finish_oid(where, oid);
+    return 0;
+}
+
+void free_block(PMEMobjpool* handle, void* address) {
+    Pool& pool = pool_of(handle);
+    Block block;
+    if (!find_block(pool, address, block) || !pool.heap.is_used(block)) {
+        log_error("free of %p, where no block of the pool begins", address);
+        return;
+    }
+    if (pool.heap.is_allocated(block)) {
+        RecordBuilder& record = thread_state().record;
+        record.reset();
+        pool.heap.log_free(record, block);
+        if (commit_record(pool, record) != 0) {
+            log_error("free of %p: %s", address, last_error_message());
+            return;
+        }
+    }
+    pool.heap.release(block);
+}
+
+size_t usable_size(PMEMobjpool* handle, const void* address) {
+    Pool& pool = pool_of(handle);
+    Block block;
+    return find_block(pool, address, block) ? pool.heap.usable_bytes(block) : 0;
+}
+
+constexpr terrace_pool_engine kTable = {TERRACE_POOL_ENGINE_VERSION,
+                                        create_or_open,
+                                        close,
+                                        size,
+                                        contains,
+                                        reserve,
+                                        is_reserved,
+                                        publish,
+                                        free_block,
+                                        usable_size};
+
+}  // namespace
+}  // namespace terrace::persist
+
+const struct terrace_pool_engine* terrace_pool_engine_table(void) {
+    return &terrace::persist::kTable;
+}

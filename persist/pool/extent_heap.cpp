@@ -1,0 +1,125 @@
+// See extent_heap.hpp. Bins: one for each length up to 32 pages, then eight to each doubling. Within a bin
+// the search is first fit over a few entries; every extent in a later bin fits a plain request. The tag array
+// is mapped without reservation: a page of it costs DRAM only when a tag on it is written.
+#include "persist/pool/extent_heap.hpp"
+
+#include <sys/mman.h>
+
+#include <bit>
+
+#include "src/check.hpp"
+
+namespace terrace::persist {
+
+bool ExtentHeap::start(uint64_t page_count) {
+    page_count_ = page_count;
+    void* memory = mmap(nullptr, (page_count + 1) * sizeof(PageInfo), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    pages_ = static_cast<PageInfo*>(memory);
+    for (uint32_t& head : heads_)
+        head = kNone;
+    return true;
+}
+
+void ExtentHeap::stop() {
+    if (pages_ != nullptr)
+        munmap(pages_, (page_count_ + 1) * sizeof(PageInfo));
+    pages_ = nullptr;
+}
+
+uint32_t ExtentHeap::bin_of(uint64_t count) {
+    if (count <= kExactBins)
+        return static_cast<uint32_t>(count - 1);
+    const auto doubling = static_cast<uint32_t>(std::bit_width(count)) - 6;  // 33..63 pages: 0
+    return kExactBins + doubling * 8 + static_cast<uint32_t>((count >> (doubling + 2)) & 7);
+}
+
+void ExtentHeap::link(uint32_t first, uint32_t count) {
+    const uint32_t bin = bin_of(count);
+    PageInfo& head = pages_[first];
+    PageInfo& tail = pages_[first + count - 1];
+    head.pages = tail.pages = count;
+    head.tag.store(PageTag::kFree, std::memory_order_relaxed);
+    tail.tag.store(PageTag::kFree, std::memory_order_relaxed);
+    head.previous = kNone;
+    head.next = heads_[bin];
+    if (head.next != kNone)
+        pages_[head.next].previous = first;
+    heads_[bin] = first;
+    used_bins_[bin / 64] |= 1ull << (bin % 64);
+    free_pages_ += count;
+}
+
+void ExtentHeap::unlink(uint32_t first) {
+    PageInfo& head = pages_[first];
+    const uint32_t count = head.pages;
+    const uint32_t bin = bin_of(count);
+    if (head.previous != kNone)
+        pages_[head.previous].next = head.next;
+    else
+        heads_[bin] = head.next;
+    if (head.next != kNone)
+        pages_[head.next].previous = head.previous;
+    if (heads_[bin] == kNone)
+        used_bins_[bin / 64] &= ~(1ull << (bin % 64));
+    head.tag.store(PageTag::kUnknown, std::memory_order_relaxed);
+    pages_[first + count - 1].tag.store(PageTag::kUnknown, std::memory_order_relaxed);
+    free_pages_ -= count;
+}
+
+void ExtentHeap::give(uint64_t first, uint64_t count) {
+    REQUIRES(count > 0 && first + count <= page_count_);
+    if (first > 0 && pages_[first - 1].tag.load(std::memory_order_relaxed) == PageTag::kFree) {
+        const uint32_t before = pages_[first - 1].pages;
+        unlink(static_cast<uint32_t>(first - before));
+        first -= before;
+        count += before;
+    }
+    if (first + count < page_count_ &&
+        pages_[first + count].tag.load(std::memory_order_relaxed) == PageTag::kFree) {
+        const uint32_t after = pages_[first + count].pages;
+        unlink(static_cast<uint32_t>(first + count));
+        count += after;
+    }
+    link(static_cast<uint32_t>(first), static_cast<uint32_t>(count));
+}
+
+// Where in the free extent at `first` the request fits; kNone when it does not.
+uint64_t ExtentHeap::place_in(uint32_t first, uint64_t count, uint64_t alignment, uint64_t bias,
+                              bool inside_segment) const {
+    const uint64_t end = uint64_t{first} + pages_[first].pages;
+    uint64_t at = (first + bias + alignment - 1) / alignment * alignment - bias;
+    if (inside_segment && at / kSegmentPages != (at + count - 1) / kSegmentPages)
+        at = (at / kSegmentPages + 1) * kSegmentPages;
+    return at + count <= end ? at : kNone;
+}
+
+uint32_t ExtentHeap::take(uint64_t count, uint64_t alignment, uint64_t bias, bool inside_segment) {
+    if (count == 0 || count > page_count_)
+        return kNone;
+    for (uint32_t bin = bin_of(count); bin < kBins; ++bin) {
+        const uint64_t rest = used_bins_[bin / 64] >> (bin % 64);
+        if (rest == 0) {
+            bin = bin / 64 * 64 + 63;
+            continue;
+        }
+        bin += static_cast<uint32_t>(std::countr_zero(rest));
+        for (uint32_t first = heads_[bin]; first != kNone; first = pages_[first].next) {
+            const uint64_t at = place_in(first, count, alignment, bias, inside_segment);
+            if (at == kNone)
+                continue;
+            const uint64_t extent = pages_[first].pages;
+            unlink(first);
+            if (at > first)
+                link(first, static_cast<uint32_t>(at - first));
+            if (at + count < first + extent)
+                link(static_cast<uint32_t>(at + count), static_cast<uint32_t>(first + extent - at - count));
+            return static_cast<uint32_t>(at);
+        }
+    }
+    return kNone;
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,111 @@
+// A growing piece of DRAM for one thread: pages from mmap, so that nothing here calls the program's malloc.
+// What it holds is plain data; growing may move it.
+// Thread safety: one owner.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace terrace::persist {
+
+class GrowBuffer {
+  public:
+    constexpr GrowBuffer() = default;
+    GrowBuffer(const GrowBuffer&) = delete;
+    GrowBuffer& operator=(const GrowBuffer&) = delete;
+    // No destructor: a transaction's buffers live across longjmp; their owner calls release().
+
+    // Room for `bytes` more behind what is there; null when DRAM is short. Does not count as used yet.
+    [[nodiscard]] char* room(size_t bytes) {
+        if (capacity_ - size_ < bytes) [[unlikely]] {
+            if (!grow(bytes))
+                return nullptr;
+        }
+        return data_ + size_;
+    }
+    void take(size_t bytes) { size_ += bytes; }
+
+    char* data() { return data_; }
+    const char* data() const { return data_; }
+    size_t size() const { return size_; }
+    void truncate(size_t size) { size_ = size; }
+
+    // Empties it, and gives back what a rare large user left behind.
+    void clear() {
+        size_ = 0;
+        if (capacity_ > kKept) [[unlikely]]
+            release();
+    }
+    void release() {
+        if (data_ != nullptr)
+            munmap(data_, capacity_);
+        data_ = nullptr;
+        size_ = capacity_ = 0;
+    }
+
+  private:
+    static constexpr size_t kFirst = 64 << 10;
+    static constexpr size_t kKept = 4 << 20;
+
+    bool grow(size_t bytes) {
+        if (bytes > SIZE_MAX / 4 || size_ > SIZE_MAX / 4)
+            return false;
+        size_t wanted = capacity_ == 0 ? kFirst : capacity_ * 2;
+        while (wanted < size_ + bytes)
+            wanted *= 2;
+        void* moved = capacity_ == 0
+                          ? mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                          : mremap(data_, capacity_, wanted, MREMAP_MAYMOVE);
+        if (moved == MAP_FAILED)
+            return false;
+        data_ = static_cast<char*>(moved);
+        capacity_ = wanted;
+        return true;
+    }
+
+    char* data_ = nullptr;
+    size_t size_ = 0;
+    size_t capacity_ = 0;
+};
+
+// The same for an array of plain structures.
+template <class T>
+class GrowArray {
+  public:
+    [[nodiscard]] bool push(const T& value) {
+        char* place = buffer_.room(sizeof(T));
+        if (place == nullptr) [[unlikely]]
+            return false;
+        memcpy(place, &value, sizeof(T));
+        buffer_.take(sizeof(T));
+        return true;
+    }
+    T* begin() { return reinterpret_cast<T*>(buffer_.data()); }
+    T* end() { return begin() + size(); }
+    T& operator[](size_t i) { return begin()[i]; }
+    T& back() { return begin()[size() - 1]; }
+    size_t size() const { return buffer_.size() / sizeof(T); }
+    bool empty() const { return buffer_.size() == 0; }
+    // A new element at the end, not initialised; null when DRAM is short.
+    [[nodiscard]] T* add() {
+        char* place = buffer_.room(sizeof(T));
+        if (place != nullptr)
+            buffer_.take(sizeof(T));
+        return reinterpret_cast<T*>(place);
+    }
+    void truncate(size_t count) { buffer_.truncate(count * sizeof(T)); }
+    void remove_at(size_t i) {
+        (*this)[i] = back();
+        truncate(size() - 1);
+    }
+    void clear() { buffer_.clear(); }
+    void release() { buffer_.release(); }
+
+  private:
+    GrowBuffer buffer_;
+};
+
+}  // namespace terrace::persist

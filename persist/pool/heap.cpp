@@ -1,0 +1,416 @@
+// See heap.hpp. This file: reserving and releasing in DRAM. heap_media.cpp: what is durable, and loading it.
+// A type number is kept once for a whole slab: the first fifteen type numbers seen in a pool get slabs of
+// their own in each size class; objects of any further type share slabs that end in an array of type numbers.
+// Lock order: an arena, then the heap.
+#include "persist/pool/heap.hpp"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "src/check.hpp"
+
+namespace terrace::persist {
+namespace {
+
+thread_local uint32_t t_arena __attribute__((tls_model("initial-exec"))) = UINT32_MAX;
+std::atomic<uint32_t> g_next_arena{0};
+
+constexpr uint64_t kSlabBatchBytes = 256 << 10;
+constexpr uint32_t kRetiredAtOnce = 16;
+
+template <class T>
+T* map_array(uint64_t count) {
+    void* memory = mmap(nullptr, std::max<uint64_t>(count, 1) * sizeof(T), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : static_cast<T*>(memory);
+}
+template <class T>
+void unmap_array(T* array, uint64_t count) {
+    if (array != nullptr)
+        munmap(static_cast<void*>(array), std::max<uint64_t>(count, 1) * sizeof(T));
+}
+
+uint32_t usable_processors() {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    return static_cast<uint32_t>(std::max(CPU_COUNT(&set), 1));
+}
+
+void push_front(Slab*& head, Slab* slab) {
+    slab->previous = nullptr;
+    slab->next = head;
+    if (head != nullptr)
+        head->previous = slab;
+    head = slab;
+    slab->listed = true;
+}
+
+void remove(Slab*& head, Slab* slab) {
+    if (slab->previous != nullptr)
+        slab->previous->next = slab->next;
+    else
+        head = slab->next;
+    if (slab->next != nullptr)
+        slab->next->previous = slab->previous;
+    slab->listed = false;
+}
+
+// REQUIRES: the slab has a free place.
+uint32_t take_place(Slab& slab) {
+    for (uint32_t word = 0;; ++word) {
+        const uint64_t free = ~slab.used[word];
+        if (free == 0)
+            continue;
+        const auto bit = static_cast<uint32_t>(std::countr_zero(free));
+        const uint32_t index = word * 64 + bit;
+        INVARIANT(index < slab.capacity);
+        slab.used[word] |= 1ull << bit;
+        --slab.free;
+        return index;
+    }
+}
+
+}  // namespace
+
+bool Heap::start(const PoolHome& pool, Commit commit, void* context) {
+    pool_ = &pool;
+    commit_ = commit;
+    commit_context_ = context;
+    const Superblock& superblock = *pool.superblock;
+    arena_count_ = std::min(usable_processors() * 2, 32u);
+    loaded_ = map_array<std::atomic<bool>>(superblock.segment_count);
+    arenas_ = map_array<Arena>(arena_count_);
+    if (loaded_ == nullptr || arenas_ == nullptr || !extents_.start(superblock.page_count)) {
+        stop();
+        return false;
+    }
+    for (uint32_t i = 0; i < arena_count_; ++i)
+        new (&arenas_[i]) Arena{};
+    return true;
+}
+
+void Heap::stop() {
+    extents_.stop();
+    unmap_array(loaded_, pool_->superblock->segment_count);
+    unmap_array(arenas_, arena_count_);
+    while (batches_ != nullptr) {
+        SlabBatch* next = batches_->next;
+        munmap(batches_, kSlabBatchBytes);
+        batches_ = next;
+    }
+    loaded_ = nullptr;
+    arenas_ = nullptr;
+}
+
+Arena& Heap::arena_of_thread() {
+    if (t_arena == UINT32_MAX) [[unlikely]]
+        t_arena = g_next_arena.fetch_add(1, std::memory_order_relaxed);
+    return arenas_[t_arena % arena_count_];
+}
+
+uint32_t Heap::slot_for_type(uint64_t type_number) {
+    const uint32_t known = known_types_.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < known; ++i) {
+        if (types_[i].load(std::memory_order_relaxed) == type_number)
+            return i;
+    }
+    if (known == kMixedSlot)
+        return kMixedSlot;
+    LockGuard guard(lock_);
+    const uint32_t now = known_types_.load(std::memory_order_relaxed);
+    for (uint32_t i = known; i < now; ++i) {
+        if (types_[i].load(std::memory_order_relaxed) == type_number)
+            return i;
+    }
+    if (now == kMixedSlot)
+        return kMixedSlot;
+    types_[now].store(type_number, std::memory_order_relaxed);
+    known_types_.store(now + 1, std::memory_order_release);
+    return now;
+}
+
+Block Heap::reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment) {
+    const Block block = try_reserve(bytes, type_number, alignment);
+    if (block.offset != 0)
+        return block;
+    // Full, or all that is free lies in the slabs of other arenas.
+    give_up_arena_slabs();
+    give_back_retired(1);
+    return try_reserve(bytes, type_number, alignment);
+}
+
+Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment) {
+    if (bytes == 0)
+        bytes = 1;
+    if (alignment > 16 && alignment <= kPageBytes && bytes <= kLargestSmallObject) {
+        // A class whose size is a multiple of the alignment: slabs begin on a page, so each of its objects is
+        // aligned.
+        for (uint32_t c = size_class_of(bytes); c < kSizeClassCount; ++c) {
+            if (kSizeClasses[c].bytes % alignment == 0)
+                return reserve_small(c, type_number);
+        }
+    } else if (alignment <= 16 && bytes <= kLargestSmallObject) {
+        return reserve_small(size_class_of(bytes), type_number);
+    }
+    return reserve_large(bytes, type_number, alignment);
+}
+
+Block Heap::reserve_small(uint32_t size_class, uint64_t type_number) {
+    const uint32_t slot = slot_for_type(type_number);
+    Arena& arena = arena_of_thread();
+    Slab* slab;
+    uint32_t index;
+    {
+        LockGuard guard(arena.lock);
+        slab = arena.bins[size_class][slot];
+        if (slab == nullptr) [[unlikely]] {
+            slab = slab_for(arena, size_class, slot, type_number);
+            if (slab == nullptr)
+                return {};
+        }
+        index = take_place(*slab);
+        if (slab->free == 0)
+            remove(arena.bins[size_class][slot], slab);
+    }
+    // A full slab stays its arena's: whoever frees into it lists it there again.
+    if (slab->mixed)
+        memcpy(pool_->base + type_offset(*slab, index), &type_number, sizeof type_number);
+    return {page_offset(slab->first_page) + uint64_t{index} * kSizeClasses[size_class].bytes, slab, index, 0};
+}
+
+// REQUIRES: the arena's lock is held. ENSURES: the slab is listed in the arena and has a free place.
+Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number) {
+    LockGuard guard(lock_);
+    Slab* slab = unclaimed_[size_class][slot];
+    if (slab != nullptr) {
+        unlist_unclaimed(slab);
+    } else {
+        const uint32_t pages = kSizeClasses[size_class].slab_pages;
+        const uint32_t first = take_pages(pages, 1, true);
+        if (first == ExtentHeap::kNone) {
+            // Loading may have turned up a slab with room.
+            slab = unclaimed_[size_class][slot];
+            if (slab == nullptr)
+                return nullptr;
+            unlist_unclaimed(slab);
+        } else {
+            slab = new_slab();
+            if (slab == nullptr) {
+                extents_.give(first, pages);
+                return nullptr;
+            }
+            slab->first_page = first;
+            slab->type_number = type_number;
+            slab->size_class = static_cast<uint8_t>(size_class);
+            slab->type_slot = static_cast<uint8_t>(slot);
+            slab->mixed = slot == kMixedSlot;
+            slab->capacity = static_cast<uint16_t>(slab->mixed ? kSizeClasses[size_class].mixed_capacity
+                                                               : kSizeClasses[size_class].capacity);
+            slab->free = slab->capacity;
+            for (uint32_t i = 0; i < pages; ++i) {
+                extents_.info(first + i).slab = slab;
+                extents_.info(first + i).tag.store(PageTag::kSlab, std::memory_order_release);
+            }
+        }
+    }
+    slab->arena.store(&arena, std::memory_order_release);
+    push_front(arena.bins[size_class][slot], slab);
+    return slab;
+}
+
+Block Heap::reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignment) {
+    if (bytes > pool_->superblock->pool_bytes || alignment > pool_->superblock->pool_bytes)
+        return {};
+    const uint64_t pages = (bytes + kPageBytes - 1) / kPageBytes;
+    LockGuard guard(lock_);
+    const uint32_t first = take_pages(pages, std::max<uint64_t>(alignment / kPageBytes, 1), false);
+    if (first == ExtentHeap::kNone)
+        return {};
+    PageInfo& info = extents_.info(first);
+    info.pages = static_cast<uint32_t>(pages);
+    info.type_number = type_number;
+    info.tag.store(PageTag::kLarge, std::memory_order_release);
+    return {page_offset(first), nullptr, 0, pages};
+}
+
+uint32_t Heap::take_pages(uint64_t count, uint64_t alignment, bool inside_segment) {
+    const uint64_t bias = pool_->superblock->pages_offset / kPageBytes;
+    for (;;) {
+        const uint32_t first = extents_.take(count, alignment, bias, inside_segment);
+        if (first != ExtentHeap::kNone)
+            return first;
+        uint64_t& next = segments_not_loaded_from_;
+        while (next < pool_->superblock->segment_count && is_loaded(next))
+            ++next;
+        if (next == pool_->superblock->segment_count)
+            return ExtentHeap::kNone;
+        load_segment(next);
+    }
+}
+
+Slab* Heap::new_slab() {
+    if (spare_slabs_ == nullptr) {
+        void* memory =
+            mmap(nullptr, kSlabBatchBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            return nullptr;
+        auto* batch = static_cast<SlabBatch*>(memory);
+        batch->next = batches_;
+        batches_ = batch;
+        auto* slabs = reinterpret_cast<Slab*>(static_cast<char*>(memory) + kLineBytes);
+        for (uint64_t i = 0; i < (kSlabBatchBytes - kLineBytes) / sizeof(Slab); ++i) {
+            slabs[i].next = spare_slabs_;
+            spare_slabs_ = &slabs[i];
+        }
+    }
+    Slab* slab = spare_slabs_;
+    spare_slabs_ = slab->next;
+    return new (slab) Slab{};
+}
+
+// A slab that no record ever named is free at once.
+void Heap::retire(Slab* slab) {
+    if (!slab->formatted.load(std::memory_order_relaxed))
+        return give_pages(slab);
+    slab->next = retired_;
+    retired_ = slab;
+    retired_count_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Heap::give_pages(Slab* slab) {
+    const uint32_t pages = kSizeClasses[slab->size_class].slab_pages;
+    for (uint32_t i = 0; i < pages; ++i)
+        extents_.info(slab->first_page + i).tag.store(PageTag::kUnknown, std::memory_order_relaxed);
+    extents_.give(slab->first_page, pages);
+    slab->next = spare_slabs_;
+    spare_slabs_ = slab;
+}
+
+// One record for many slabs, so that giving them back costs next to no fences. REQUIRES: no lock is held.
+void Heap::give_back_retired(uint32_t at_least) {
+    if (retired_count_.load(std::memory_order_relaxed) < at_least)
+        return;
+    Slab* slabs;
+    {
+        LockGuard guard(lock_);
+        slabs = retired_;
+        retired_ = nullptr;
+        retired_count_.store(0, std::memory_order_relaxed);
+    }
+    if (slabs == nullptr)
+        return;
+    RecordBuilder record;
+    record.reset();
+    for (const Slab* slab = slabs; slab != nullptr; slab = slab->next)
+        record.add_store(state_offset(slab->first_page), 0);
+    const int error = commit_(commit_context_, record);
+    record.release();
+    LockGuard guard(lock_);
+    while (Slab* slab = slabs) {
+        slabs = slab->next;
+        if (error == 0)
+            give_pages(slab);
+        else
+            retire(slab);  // another time
+    }
+}
+
+void Heap::list_unclaimed(Slab* slab) {
+    push_front(unclaimed_[slab->size_class][slab->type_slot], slab);
+}
+void Heap::unlist_unclaimed(Slab* slab) {
+    remove(unclaimed_[slab->size_class][slab->type_slot], slab);
+}
+
+void Heap::release(const Block& block) {
+    if (block.slab != nullptr) {
+        release_small(block);
+        return give_back_retired(kRetiredAtOnce);
+    }
+    LockGuard guard(lock_);
+    const uint64_t first = (block.offset - pool_->superblock->pages_offset) / kPageBytes;
+    extents_.info(first).tag.store(PageTag::kUnknown, std::memory_order_relaxed);
+    extents_.give(first, block.pages);
+}
+
+void Heap::release_small(const Block& block) {
+    Slab* slab = block.slab;
+    const uint64_t bit = 1ull << (block.index % 64);
+    for (;;) {
+        Arena* arena = slab->arena.load(std::memory_order_acquire);
+        LockGuard guard(arena != nullptr ? arena->lock : lock_);
+        if (slab->arena.load(std::memory_order_acquire) != arena)
+            continue;  // claimed or given up meanwhile; it cannot be retired while it holds this block
+        slab->used[block.index / 64] &= ~bit;
+        ++slab->free;
+        Slab*& bin = arena != nullptr ? arena->bins[slab->size_class][slab->type_slot]
+                                      : unclaimed_[slab->size_class][slab->type_slot];
+        if (!slab->listed)
+            push_front(bin, slab);
+        if (slab->free < slab->capacity)
+            return;
+        if (arena == nullptr) {
+            remove(bin, slab);
+            retire(slab);
+        } else if (bin != slab || slab->next != nullptr) {
+            // One empty slab stays, so that a thread that allocates and frees in turn does not ask for pages
+            // each time.
+            remove(bin, slab);
+            LockGuard heap_guard(lock_);
+            retire(slab);
+        }
+        return;
+    }
+}
+
+void Heap::give_up_arena_slabs() {
+    for (uint32_t i = 0; i < arena_count_; ++i) {
+        LockGuard guard(arenas_[i].lock);
+        LockGuard heap_guard(lock_);
+        for (auto& of_class : arenas_[i].bins) {
+            for (Slab*& bin : of_class) {
+                while (Slab* slab = bin) {
+                    remove(bin, slab);
+                    slab->arena.store(nullptr, std::memory_order_release);
+                    if (slab->free == slab->capacity)
+                        retire(slab);
+                    else
+                        list_unclaimed(slab);
+                }
+            }
+        }
+    }
+}
+
+bool Heap::is_used(const Block& block) const {
+    if (block.slab == nullptr)
+        return true;
+    const uint64_t word = __atomic_load_n(&block.slab->used[block.index / 64], __ATOMIC_RELAXED);
+    return (word >> (block.index % 64) & 1) != 0;
+}
+
+uint64_t Heap::usable_bytes(const Block& block) const {
+    return block.slab != nullptr ? kSizeClasses[block.slab->size_class].bytes : block.pages * kPageBytes;
+}
+
+uint64_t Heap::free_bytes() {
+    {
+        LockGuard guard(lock_);
+        for (uint64_t segment = 0; segment < pool_->superblock->segment_count; ++segment) {
+            if (!is_loaded(segment))
+                load_segment(segment);
+        }
+    }
+    give_up_arena_slabs();
+    give_back_retired(1);
+    LockGuard guard(lock_);
+    return extents_.free_pages() * kPageBytes;
+}
+
+}  // namespace terrace::persist

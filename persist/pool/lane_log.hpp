@@ -1,0 +1,61 @@
+// The log at cache-line granularity: lanes. A commit takes a lane, streams its record there, fences once, and
+// then writes the homes; the next commit's fence covers their flushes. No lock is shared by two committing
+// threads. A lane that is full is emptied by a checkpoint, which moves the durable watermark past every
+// record in it. Thread safety: any number of threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "persist/pool/log_home.hpp"
+#include "persist/pool/record.hpp"
+#include "src/mutex.hpp"
+
+namespace terrace::persist {
+
+class LaneLog {
+  public:
+    void start(PoolHome& pool, uint64_t last_sequence);
+
+    // REQUIRES: record.padded_bytes() <= largest_record(). `extension`: the entries that the record refers
+    // to, or null. ENSURES: on 0, the record is durable, and its effects are at home in memory order after
+    // it.
+    [[nodiscard]] int commit(RecordBuilder& record, const RecordBuilder* extension = nullptr);
+
+    // ENSURES: every record committed before the call has durable homes and is below the durable watermark.
+    void checkpoint();
+
+    uint64_t largest_record() const { return lane_bytes_ / 2; }
+    uint64_t durable_watermark() const { return watermark_.load(std::memory_order_acquire); }
+
+  private:
+    static constexpr uint32_t kMostLanes = 64;
+    struct alignas(128) Lane {
+        std::atomic<uint32_t> taken;
+        // Not 0 while a commit is under way: a lower bound of its sequence. The watermark stays below it.
+        std::atomic<uint64_t> pending;
+        // The place of the newest record, while the flushes of its homes may still lack a fence; 0 for none.
+        std::atomic<uint64_t> unfenced_record;
+        uint64_t offset;
+        uint64_t used;
+        uint64_t last_sequence;
+    };
+
+    Lane& take_lane();
+    void empty_lane(Lane& lane);
+    void write_homes(EntryReader reader);
+    void flush_homes(EntryReader reader);
+    void advance_watermark(uint64_t at_least);  // REQUIRES: checkpointing_ is held
+    uint64_t settled_sequence() const;
+
+    PoolHome* pool_ = nullptr;
+    uint32_t lane_count_ = 0;
+    uint64_t lane_bytes_ = 0;
+    alignas(128) std::atomic<uint64_t> next_sequence_{1};
+    alignas(128) std::atomic<uint64_t> watermark_{0};
+    Mutex checkpointing_;
+    uint32_t next_slot_ = 0;
+    Lane lanes_[kMostLanes] = {};
+};
+
+}  // namespace terrace::persist

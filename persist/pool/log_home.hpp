@@ -1,0 +1,27 @@
+// What both forms of the log know about the pool they serve: where its bytes are and at what granularity.
+// Filled once when a pool is opened, never changed while it is open (except `failed`).
+// See log.hpp.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "persist/pool/media_layout.hpp"
+#include "persist/pool/medium.hpp"
+
+namespace terrace::persist {
+
+struct PoolHome {
+    char* base = nullptr;      // the working copy: what the program reads and writes
+    char* home = nullptr;      // the shared mapping; null at page granularity
+    char* metadata = nullptr;  // where committed heap metadata is read: `home`, or `base` at page granularity
+    int file = -1;
+    Granularity granularity = Granularity::kPage;
+    const Superblock* superblock = nullptr;
+    std::atomic<int> failed{0};  // the errno after which nothing more can be made durable
+
+    bool is_metadata(uint64_t offset) const { return offset < superblock->pages_offset; }
+    uint64_t* metadata_word(uint64_t offset) const { return reinterpret_cast<uint64_t*>(metadata + offset); }
+};
+
+}  // namespace terrace::persist

@@ -1,0 +1,31 @@
+// The working copy: the whole pool file mapped private at one range of addresses, with room for the Pool
+// structure just before it; and the home: the same file mapped shared, where the medium takes stores. Also
+// decides the granularity, once per open. A forked child does not inherit the home (MADV_DONTFORK), so no bug
+// of its can reach the parent's pool.
+#pragma once
+
+#include <cstdint>
+
+#include "persist/pool/medium.hpp"
+
+namespace terrace::persist {
+
+struct Mapping {
+    char* base = nullptr;  // of the working copy; kPoolStructBytes of zeroed memory lie before it
+    char* home = nullptr;  // null at page granularity
+    Granularity granularity = Granularity::kPage;
+    void* reserved = nullptr;
+    uint64_t reserved_bytes = 0;
+    uint64_t bytes = 0;
+};
+
+// 0 or an errno with the message set.
+[[nodiscard]] int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping);
+void unmap_pool_file(const Mapping& mapping);
+
+// Calls `visit` for each run of pages of the working copy that were written since it was mapped; stops at an
+// error. Without /proc/self/pagemap every page is visited.
+using PageRunVisitor = int (*)(void* context, uint64_t offset, uint64_t bytes);
+[[nodiscard]] int visit_written_pages(const Mapping& mapping, PageRunVisitor visit, void* context);
+
+}  // namespace terrace::persist

@@ -1,0 +1,217 @@
+// See page_log.hpp.
+// A failed write or sync: the kernel may or may not have kept the pages, so the group's records are
+// overwritten with zeros and synced; if even that fails, the pool is marked failed and only reading goes on.
+// Each committer waits on a note on its own stack, which the leader settles: durable, or the error.
+#include "persist/pool/page_log.hpp"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "persist/pool/superblock.hpp"
+#include "src/check.hpp"
+#include "src/log.hpp"
+
+namespace terrace::persist {
+
+int PageLog::start(PoolHome& pool, uint64_t last_sequence) {
+    pool_ = &pool;
+    next_sequence_ = last_sequence + 1;
+    watermark_ = last_sequence;
+    void* memory = mmap(nullptr, pool.superblock->log_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return ENOMEM;
+    mirror_ = static_cast<char*>(memory);
+    return patcher_.open(pool.file);
+}
+
+void PageLog::stop() {
+    patcher_.close();
+    extension_.release();
+    if (mirror_ != nullptr)
+        munmap(mirror_, pool_->superblock->log_bytes);
+    mirror_ = nullptr;
+}
+
+int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
+    REQUIRES(builder.padded_bytes() <= largest_record());
+    if (!builder.pad())
+        return ENOMEM;
+    const uint64_t bytes = builder.padded_bytes();
+    LockGuard guard(lock_);
+    while (appended_ + bytes > pool_->superblock->log_bytes) {
+        if (int error = checkpoint_locked())
+            return error;
+    }
+    if (int error = pool_->failed.load(std::memory_order_relaxed))
+        return error;
+    const RecordHeader* record = builder.seal(next_sequence_++, pool_->superblock->log_offset + appended_,
+                                              pool_->superblock->log_seed);
+    memcpy(mirror_ + appended_, record, bytes);
+    appended_ += bytes;
+    Waiter me{appended_};
+    me.next = waiters_;
+    waiters_ = &me;
+    while (!me.settled) {
+        if (leader_at_work_)
+            wait();
+        else
+            lead();
+    }
+    if (me.error != 0)
+        return me.error;
+    apply_metadata(builder.reader());
+    if (extension != nullptr)
+        apply_metadata(extension->reader());
+    return 0;
+}
+
+void PageLog::lead() {
+    leader_at_work_ = true;
+    const uint64_t from = durable_;
+    const uint64_t to = appended_;
+    lock_.unlock();
+    const int error = write_group(from, to);
+    lock_.lock();
+    leader_at_work_ = false;
+    if (error == 0)
+        durable_ = to;
+    else
+        withdraw_from(from);
+    settle_waiters(error);
+    pthread_cond_broadcast(&changed_);
+}
+
+// On success those whose record is durable; on an error everybody, for nothing behind the failure was kept
+// either.
+void PageLog::settle_waiters(int error) {
+    Waiter** link = &waiters_;
+    while (Waiter* waiter = *link) {
+        if (error == 0 && waiter->end > durable_) {
+            link = &waiter->next;
+            continue;
+        }
+        *link = waiter->next;
+        waiter->error = error;
+        waiter->settled = true;
+    }
+}
+
+int PageLog::write_group(uint64_t from, uint64_t to) {
+    syncs_.fetch_add(1, std::memory_order_relaxed);
+    if (int error =
+            medium::write_file(pool_->file, mirror_ + from, to - from, pool_->superblock->log_offset + from))
+        return error;
+    return medium::sync_file(pool_->file);
+}
+
+// REQUIRES: lock_ is held. Everything appended and not durable is taken back: nobody was told that it is
+// committed.
+void PageLog::withdraw_from(uint64_t from) {
+    memset(mirror_ + from, 0, appended_ - from);
+    const int error = write_group(from, appended_);
+    if (error != 0) {
+        pool_->failed.store(error, std::memory_order_relaxed);
+        log_error(
+            "the pool's log cannot be written (%s): the pool stays readable, and every commit fails from now "
+            "on",
+            strerror(error));
+    }
+    appended_ = from;
+}
+
+void PageLog::apply_metadata(EntryReader reader) {
+    for (EntryView entry; reader.next(entry);) {
+        if (!pool_->is_metadata(entry.offset))
+            continue;
+        uint64_t* word = pool_->metadata_word(entry.offset);
+        switch (entry.kind) {
+            case EntryKind::kStore:
+                __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
+                break;
+            case EntryKind::kSetBits:
+                __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
+                break;
+            case EntryKind::kClearBits:
+                __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
+                break;
+            case EntryKind::kData:
+                memcpy(word, entry.data, entry.operand);
+                break;
+            case EntryKind::kZero:
+                memset(word, 0, entry.operand);
+                break;
+            case EntryKind::kExtension:
+                break;
+        }
+    }
+}
+
+int PageLog::patch_entries(EntryReader reader) {
+    for (EntryView entry; reader.next(entry);) {
+        if (entry.kind != EntryKind::kExtension) {
+            if (int error = patch_entry(patcher_, entry))
+                return error;
+            continue;
+        }
+        extension_.truncate(0);
+        char* target = extension_.room(entry.operand);
+        if (target == nullptr)
+            return ENOMEM;
+        if (int error = medium::read_file(pool_->file, target, entry.operand, entry.offset))
+            return error;
+        if (int error = patch_entries(EntryReader(target, entry.operand, UINT32_MAX)))
+            return error;
+    }
+    return 0;
+}
+
+int PageLog::patch_homes(uint64_t end) {
+    for (uint64_t at = 0; at < end;) {
+        const auto* record = reinterpret_cast<const RecordHeader*>(mirror_ + at);
+        if (int error = patch_entries(EntryReader(record)))
+            return error;
+        at += record->bytes;
+    }
+    return patcher_.flush();
+}
+
+int PageLog::checkpoint_locked() {
+    while (leader_at_work_ || durable_ < appended_) {
+        if (leader_at_work_)
+            wait();
+        else
+            lead();
+    }
+    if (durable_ == 0)
+        return 0;
+    // From here to the end the lock is held, so nothing is appended: durable_ == appended_ stays true.
+    if (int error = pool_->failed.load(std::memory_order_relaxed))
+        return error;
+    int error = patch_homes(durable_);
+    if (error == 0)
+        error = medium::sync_file(pool_->file);
+    if (error != 0)
+        return error;  // the log is as it was: the records stay, and a later checkpoint does it again
+    const uint64_t settled = next_sequence_ - 1;
+    const WatermarkSlot slot = make_watermark(settled, pool_->superblock->log_seed);
+    error = medium::write_file(pool_->file, &slot, sizeof slot, kWatermarkOffset[next_slot_]);
+    if (error == 0)
+        error = medium::sync_file(pool_->file);
+    if (error != 0)
+        return error;
+    next_slot_ ^= 1;
+    watermark_ = settled;
+    appended_ = durable_ = 0;
+    return 0;
+}
+
+int PageLog::checkpoint() {
+    LockGuard guard(lock_);
+    return checkpoint_locked();
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,74 @@
+// The log at page granularity: one log for all threads, with group commit. A committer appends its record to
+// a DRAM mirror of the log; one of those waiting writes everything new to the file and calls fdatasync once
+// for all of them. Homes are written by a checkpoint, from the mirror, when the log is full and when the pool
+// is closed. Thread safety: any number of threads.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "persist/pool/file_patcher.hpp"
+#include "persist/pool/grow_buffer.hpp"
+#include "persist/pool/log_home.hpp"
+#include "persist/pool/record.hpp"
+#include "src/mutex.hpp"
+
+namespace terrace::persist {
+
+class PageLog {
+  public:
+    [[nodiscard]] int start(PoolHome& pool, uint64_t last_sequence);
+    void stop();
+
+    // REQUIRES: record.padded_bytes() <= largest_record(). `extension`: the entries that the record refers
+    // to, or null. ENSURES: on 0, the record is durable and its heap metadata is in the working copy. On an
+    // error nothing of it will ever be seen; if that cannot be guaranteed, the pool has failed and every
+    // later commit returns the same error.
+    [[nodiscard]] int commit(RecordBuilder& record, const RecordBuilder* extension = nullptr);
+
+    // ENSURES: on 0, every record committed before the call is durable at home and below the durable
+    // watermark.
+    [[nodiscard]] int checkpoint();
+
+    uint64_t largest_record() const { return pool_->superblock->log_bytes / 4; }
+    uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
+
+  private:
+    // One committer waiting for its record; lives on that thread's stack.
+    struct Waiter {
+        uint64_t end;
+        Waiter* next = nullptr;
+        int error = 0;
+        bool settled = false;
+    };
+
+    void lead();  // REQUIRES: lock_ is held and nobody leads; lets go of lock_ meanwhile
+    void settle_waiters(int error);
+    [[nodiscard]] int write_group(uint64_t from, uint64_t to);
+    [[nodiscard]] int checkpoint_locked();
+    [[nodiscard]] int patch_homes(uint64_t end);
+    void withdraw_from(uint64_t from);
+    void apply_metadata(EntryReader reader);
+    [[nodiscard]] int patch_entries(EntryReader reader);
+    void wait() { pthread_cond_wait(&changed_, lock_.native()); }
+
+    PoolHome* pool_ = nullptr;
+    char* mirror_ = nullptr;
+    Mutex lock_;
+    pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
+    // All guarded by lock_; positions are bytes from the start of the log.
+    uint64_t appended_ = 0;
+    uint64_t durable_ = 0;
+    Waiter* waiters_ = nullptr;
+    uint64_t next_sequence_ = 1;
+    uint64_t watermark_ = 0;
+    uint32_t next_slot_ = 0;
+    bool leader_at_work_ = false;
+    FilePatcher patcher_;
+    GrowBuffer extension_;  // read back by a checkpoint
+    std::atomic<uint64_t> syncs_{0};
+};
+
+}  // namespace terrace::persist

@@ -1,0 +1,76 @@
+// A pool that is open: its mappings, its log, its heap. The struct lies in the pages just before the working
+// copy, so that a PMEMobjpool* (the base of the working copy) leads to it by one subtraction. commit_record
+// is the one door to durability: transactions, atomic operations and direct stores all go through it. Thread
+// safety: open and close serialise among themselves; everything else may run in any number of threads.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "include/libpmemobj/base.h"
+#include "persist/pool/heap.hpp"
+#include "persist/pool/lane_log.hpp"
+#include "persist/pool/log_home.hpp"
+#include "persist/pool/mapping.hpp"
+#include "persist/pool/page_log.hpp"
+#include "src/mutex.hpp"
+
+namespace terrace::persist {
+
+struct Pool {
+    PoolHome media;
+    Mapping mapping;
+    Superblock superblock;
+    LaneLog lanes;
+    PageLog pages;
+    Heap heap;
+    uint64_t run_id;           // even, different at every open: resets the persistent locks
+    std::atomic<bool> frozen;  // this process is a forked child of the one that opened the pool
+    void* user_data;
+    Mutex root_lock;
+    std::atomic<uint32_t> stripes[1024];  // order direct stores to the same cache line, see direct_store.cpp
+
+    PMEMobjpool* handle() const { return reinterpret_cast<PMEMobjpool*>(media.base); }
+    uint64_t bytes() const { return superblock.pool_bytes; }
+    bool contains(const void* address) const {
+        return reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(media.base) < bytes();
+    }
+    // REQUIRES: contains(address).
+    uint64_t offset_of(const void* address) const {
+        return static_cast<uint64_t>(static_cast<const char*>(address) - media.base);
+    }
+    bool in_objects(uint64_t offset, uint64_t size) const {
+        return offset >= superblock.pages_offset && offset < bytes() && size <= bytes() - offset;
+    }
+};
+
+constexpr uint64_t kPoolStructBytes = (sizeof(Pool) + kPageBytes - 1) / kPageBytes * kPageBytes;
+
+inline Pool& pool_of(PMEMobjpool* handle) {
+    return *reinterpret_cast<Pool*>(reinterpret_cast<char*>(handle) - kPoolStructBytes);
+}
+
+// All return null (false) with errno and the message set.
+Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t mode);
+Pool* open_pool(const char* path, const char* layout);
+void close_pool(Pool& pool);
+// 1 sound, 0 not, -1 cannot tell.
+int check_pool_file(const char* path, const char* layout);
+
+// 0 or an errno with the message set. ENSURES: on 0 the record is durable and its heap metadata can be read.
+[[nodiscard]] int commit_record(Pool& pool, RecordBuilder& record);
+
+// ENSURES: on 0, [offset, offset + bytes) of the working copy is written home and durable, without the log.
+// Waits for a checkpoint first, so that no older record can be replayed over it.
+[[nodiscard]] int write_home_directly(Pool& pool, uint64_t offset, uint64_t bytes);
+[[nodiscard]] int checkpoint(Pool& pool);
+// Objects from this size on are cheaper to write home directly than twice.
+uint64_t direct_write_threshold(const Pool& pool);
+
+// Which pool an address or an identity belongs to; null for none. No lock.
+Pool* pool_at(const void* address);
+Pool* pool_with_identity(uint64_t identity_low);
+
+}  // namespace terrace::persist

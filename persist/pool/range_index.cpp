@@ -1,0 +1,103 @@
+// See range_index.hpp. Open addressing, at most half full. A new transaction does not clear the table: every
+// key carries the transaction's epoch, and slots of another epoch count as empty. Large ranges are looked
+// through from the newest, a few at most: beyond that the line table answers or the range is noted twice,
+// which is allowed.
+#include "persist/pool/range_index.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+namespace terrace::persist {
+
+bool RangeIndex::cover_line(uint64_t line, uint64_t bytes, uint64_t& before) {
+    if (used_ * 2 >= slot_count_) [[unlikely]] {
+        if (!grow())
+            return false;
+    }
+    const uint64_t key = key_of(line);
+    for (uint64_t i = hash(line);; ++i) {
+        Slot& slot = slots_[i & (slot_count_ - 1)];
+        if (slot.key == key) {
+            before = slot.covered;
+            slot.covered |= bytes;
+            return true;
+        }
+        if (slot.key >> 44 != epoch_) {
+            slot = {key, bytes};
+            ++used_;
+            before = 0;
+            return true;
+        }
+    }
+}
+
+uint64_t RangeIndex::covered_in_line(uint64_t line) const {
+    if (used_ == 0)
+        return 0;
+    const uint64_t key = key_of(line);
+    for (uint64_t i = hash(line);; ++i) {
+        const Slot& slot = slots_[i & (slot_count_ - 1)];
+        if (slot.key == key)
+            return slot.covered;
+        if (slot.key >> 44 != epoch_)
+            return 0;
+    }
+}
+
+bool RangeIndex::is_in_large(uint64_t offset, uint64_t bytes) {
+    constexpr uint64_t kLookedAt = 32;
+    const uint64_t count = large_.size();
+    for (uint64_t i = count; i > 0 && count - i < kLookedAt; --i) {
+        const Large& range = large_[i - 1];
+        if (offset >= range.offset && bytes <= range.bytes && offset - range.offset <= range.bytes - bytes)
+            return true;
+    }
+    return false;
+}
+
+bool RangeIndex::overlaps_large(uint64_t offset, uint64_t bytes) {
+    for (const Large& range : large_) {
+        if (offset < range.offset + range.bytes && range.offset < offset + bytes)
+            return true;
+    }
+    return false;
+}
+
+bool RangeIndex::grow() {
+    const uint64_t wanted = slot_count_ == 0 ? kFirstSlots : slot_count_ * 2;
+    void* memory =
+        mmap(nullptr, wanted * sizeof(Slot), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    Slot* old = slots_;
+    const uint64_t old_count = slot_count_;
+    slots_ = static_cast<Slot*>(memory);
+    slot_count_ = wanted;
+    for (uint64_t i = 0; i < old_count; ++i) {
+        if (old[i].key >> 44 != epoch_)
+            continue;
+        uint64_t at = hash(old[i].key & ((1ull << 44) - 1));
+        while (slots_[at & (slot_count_ - 1)].key != 0)
+            ++at;
+        slots_[at & (slot_count_ - 1)] = old[i];
+    }
+    if (old != nullptr)
+        munmap(old, old_count * sizeof(Slot));
+    return true;
+}
+
+void RangeIndex::forget_all() {
+    std::fill(slots_, slots_ + slot_count_, Slot{});
+    epoch_ = 1;
+}
+
+void RangeIndex::release() {
+    if (slots_ != nullptr)
+        munmap(slots_, slot_count_ * sizeof(Slot));
+    slots_ = nullptr;
+    slot_count_ = used_ = 0;
+    large_.release();
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,64 @@
+// Which bytes a transaction already covers, so that adding a range again costs one look: a hash table from
+// cache line to a bit for each of its bytes, and a list of the large ranges. It only saves work. An abort
+// restores in reverse order and so reaches the oldest content even if a range was noted twice; a commit that
+// writes a byte twice writes the same byte. Thread safety: one owner.
+#pragma once
+
+#include <cstdint>
+
+#include "persist/pool/grow_buffer.hpp"
+
+namespace terrace::persist {
+
+class RangeIndex {
+  public:
+    // Ranges up to this size are kept by line, larger ones in the list.
+    static constexpr uint64_t kSmall = 1024;
+
+    void clear() {
+        large_.clear();
+        used_ = 0;
+        if (++epoch_ == kEpochs) [[unlikely]]
+            forget_all();
+    }
+    void release();
+
+    // The bytes of the line at `line * 64` that are covered, with `bytes` (a bit each) added; false when DRAM
+    // is short.
+    [[nodiscard]] bool cover_line(uint64_t line, uint64_t bytes, uint64_t& before);
+    [[nodiscard]] bool cover_large(uint64_t offset, uint64_t bytes) { return large_.push({offset, bytes}); }
+    // Whether one large range holds all of it.
+    bool is_in_large(uint64_t offset, uint64_t bytes);
+    bool overlaps_large(uint64_t offset, uint64_t bytes);
+    uint64_t covered_in_line(uint64_t line) const;
+
+    // A bit for each byte from `first` (0-63) on, `count` (1-64) of them.
+    static uint64_t byte_mask(uint64_t first, uint64_t count) {
+        return (count == 64 ? ~0ull : (1ull << count) - 1) << first;
+    }
+
+  private:
+    struct Slot {
+        uint64_t key;  // epoch in the high 20 bits, line in the low 44
+        uint64_t covered;
+    };
+    struct Large {
+        uint64_t offset;
+        uint64_t bytes;
+    };
+    static constexpr uint64_t kEpochs = 1u << 20;
+    static constexpr uint64_t kFirstSlots = 1024;
+
+    uint64_t key_of(uint64_t line) const { return epoch_ << 44 | line; }
+    static uint64_t hash(uint64_t line) { return (line * 0x9E3779B97F4A7C15u) >> 20; }
+    bool grow();
+    void forget_all();
+
+    Slot* slots_ = nullptr;
+    uint64_t slot_count_ = 0;
+    uint64_t used_ = 0;
+    uint64_t epoch_ = 1;
+    GrowArray<Large> large_;
+};
+
+}  // namespace terrace::persist

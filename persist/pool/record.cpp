@@ -1,0 +1,125 @@
+// See record.hpp.
+// The checksum covers the header too, with its own field as zero, so a record is valid only at its own place,
+// under its own sequence, in its own pool.
+#include "persist/pool/record.hpp"
+
+#include <cstring>
+
+#include "persist/pool/checksum.hpp"
+
+namespace terrace::persist {
+namespace {
+
+constexpr uint64_t round_up_8(uint64_t bytes) {
+    return (bytes + 7) & ~uint64_t{7};
+}
+
+}  // namespace
+
+void RecordBuilder::add_data(uint64_t offset, const void* source, uint64_t bytes) {
+    if (bytes == 8 && offset % 8 == 0) {
+        uint64_t word;
+        memcpy(&word, source, sizeof word);
+        return add_store(offset, word);
+    }
+    const uint64_t padded = round_up_8(bytes);
+    char* place = buffer_.room(sizeof(Entry) + padded);
+    if (place == nullptr) [[unlikely]] {
+        out_of_memory_ = true;
+        return;
+    }
+    auto* entry = reinterpret_cast<Entry*>(place);
+    entry->target = offset | uint64_t{static_cast<uint8_t>(EntryKind::kData)} << 56;
+    entry->operand = bytes;
+    if (padded != bytes)
+        memset(place + sizeof(Entry) + padded - 8, 0, 8);
+    memcpy(place + sizeof(Entry), source, bytes);
+    buffer_.take(sizeof(Entry) + padded);
+    ++entries_;
+}
+
+void RecordBuilder::add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum) {
+    add(EntryKind::kExtension, offset, bytes);
+    char* place = buffer_.room(8);
+    if (place == nullptr) {
+        out_of_memory_ = true;
+        return;
+    }
+    const uint64_t word = checksum;
+    memcpy(place, &word, sizeof word);
+    buffer_.take(8);
+}
+
+bool RecordBuilder::pad() {
+    const uint64_t padding = padded_bytes() - buffer_.size();
+    char* place = buffer_.room(padding);
+    if (place == nullptr || out_of_memory_)
+        return false;
+    memset(place, 0, padding);
+    return true;
+}
+
+const RecordHeader* RecordBuilder::seal(uint64_t sequence, uint64_t position, uint32_t seed) {
+    auto* header = reinterpret_cast<RecordHeader*>(buffer_.data());
+    const uint64_t bytes = padded_bytes();
+    header->magic = kRecordMagic;
+    header->bytes = static_cast<uint32_t>(bytes);
+    header->sequence = sequence;
+    header->position = position;
+    header->entry_count = entries_;
+    header->checksum = 0;
+    header->checksum = checksum_words(seed, header, bytes);
+    return header;
+}
+
+bool EntryReader::next(EntryView& entry) {
+    if (left_ == 0)
+        return false;
+    if (end_ - at_ < static_cast<ptrdiff_t>(sizeof(Entry))) {
+        well_formed_ = false;
+        return false;
+    }
+    Entry raw;
+    memcpy(&raw, at_, sizeof raw);
+    entry = {raw.kind(), raw.offset(), raw.operand, at_ + sizeof(Entry)};
+    uint64_t trailing = 0;
+    switch (entry.kind) {
+        case EntryKind::kData:
+            trailing = raw.operand;
+            break;
+        case EntryKind::kExtension:
+            trailing = 8;
+            break;
+        case EntryKind::kStore:
+        case EntryKind::kSetBits:
+        case EntryKind::kClearBits:
+            if (entry.offset % 8 != 0)
+                well_formed_ = false;
+            break;
+        case EntryKind::kZero:
+            break;
+        default:
+            well_formed_ = false;
+    }
+    const auto room = static_cast<uint64_t>(end_ - entry.data);
+    if (!well_formed_ || trailing > room || round_up_8(trailing) > room) {
+        well_formed_ = false;
+        return false;
+    }
+    at_ = entry.data + round_up_8(trailing);
+    --left_;
+    return true;
+}
+
+bool is_valid_record(RecordHeader* record, uint64_t readable, uint64_t position, uint32_t seed) {
+    if (readable < sizeof *record || record->magic != kRecordMagic || record->position != position ||
+        record->bytes < sizeof *record || record->bytes % kLineBytes != 0 || record->bytes > readable)
+        return false;
+    const uint32_t stored = record->checksum;
+    record->checksum = 0;
+    const uint32_t computed = checksum_words(seed, record, record->bytes);
+    record->checksum = stored;
+    return computed == stored;
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,117 @@
+// A log record: built in DRAM by one thread, appended to the log, replayed by recovery. See
+// docs/pool-format.md, "Log". Heap metadata is changed by setting and clearing bits, never by copying words,
+// because two transactions may change different bits of one word at the same time.
+#pragma once
+
+#include <cstdint>
+
+#include "persist/pool/grow_buffer.hpp"
+#include "persist/pool/media_layout.hpp"
+
+namespace terrace::persist {
+
+// Where a record's effects go. Plain functions over plain data: the same walk serves commit, checkpoint and
+// recovery.
+struct EntryView {
+    EntryKind kind;
+    uint64_t offset;
+    uint64_t operand;
+    const char* data;  // of kData: `operand` bytes; of kExtension: one word, the checksum
+
+    // The bytes of the file that this entry changes (0 for an extension, which changes them through its own
+    // entries).
+    uint64_t bytes() const {
+        switch (kind) {
+            case EntryKind::kData:
+            case EntryKind::kZero:
+                return operand;
+            case EntryKind::kStore:
+            case EntryKind::kSetBits:
+            case EntryKind::kClearBits:
+                return 8;
+            case EntryKind::kExtension:
+                return 0;
+        }
+        return 0;
+    }
+};
+
+// Steps through entries; `next` is false at the end, and after a malformed entry (then `is_well_formed` is
+// false).
+class EntryReader {
+  public:
+    EntryReader(const char* entries, uint64_t bytes, uint32_t count)
+        : at_(entries), end_(entries + bytes), left_(count) {}
+    explicit EntryReader(const RecordHeader* record)
+        : EntryReader(reinterpret_cast<const char*>(record + 1), record->bytes - sizeof(RecordHeader),
+                      record->entry_count) {}
+
+    bool next(EntryView& entry);
+    bool is_well_formed() const { return well_formed_; }
+
+  private:
+    const char* at_;
+    const char* end_;
+    uint32_t left_;
+    bool well_formed_ = true;
+};
+
+class RecordBuilder {
+  public:
+    void reset() {
+        entries_ = 0;
+        out_of_memory_ = false;
+        buffer_.clear();
+        if (buffer_.room(sizeof(RecordHeader)) == nullptr)
+            out_of_memory_ = true;
+        else
+            buffer_.take(sizeof(RecordHeader));
+    }
+    void add_data(uint64_t offset, const void* source, uint64_t bytes);
+    void add_zero(uint64_t offset, uint64_t bytes) { add(EntryKind::kZero, offset, bytes); }
+    void add_store(uint64_t offset, uint64_t word) { add(EntryKind::kStore, offset, word); }
+    void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
+    void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }
+    void add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum);
+
+    bool is_empty() const { return entries_ == 0; }
+    bool is_out_of_memory() const { return out_of_memory_; }
+    // Header, entries and padding: a multiple of 64.
+    uint64_t padded_bytes() const { return (buffer_.size() + kLineBytes - 1) & ~(kLineBytes - 1); }
+
+    // The finished record, 64-byte aligned, valid at exactly this place of the log. Null when DRAM is short.
+    const RecordHeader* seal(uint64_t sequence, uint64_t position, uint32_t seed);
+    bool pad();  // the part of seal() that may run out of memory
+    const RecordHeader* record() const { return reinterpret_cast<const RecordHeader*>(buffer_.data()); }
+
+    // The bare entries, for a log extension.
+    const char* entries() const { return buffer_.data() + sizeof(RecordHeader); }
+    uint64_t entries_bytes() const { return buffer_.size() - sizeof(RecordHeader); }
+    EntryReader reader() const { return EntryReader(entries(), entries_bytes(), entries_); }
+
+    void release() { buffer_.release(); }
+
+  private:
+    void add(EntryKind kind, uint64_t offset, uint64_t operand) {
+        char* place = buffer_.room(sizeof(Entry));
+        if (place == nullptr) [[unlikely]] {
+            out_of_memory_ = true;
+            return;
+        }
+        auto* entry = reinterpret_cast<Entry*>(place);
+        entry->target = offset | uint64_t{static_cast<uint8_t>(kind)} << 56;
+        entry->operand = operand;
+        buffer_.take(sizeof(Entry));
+        ++entries_;
+    }
+
+    GrowBuffer buffer_;
+    uint32_t entries_ = 0;
+    bool out_of_memory_ = false;
+};
+
+// Whether the bytes at `record` are a whole record written for this place; `readable` bytes may be looked at.
+// Writes the checksum field and puts it back, so the bytes must be a copy in DRAM.
+bool is_valid_record(RecordHeader* record, uint64_t readable, uint64_t position, uint32_t seed);
+
+}  // namespace terrace::persist

@@ -1,0 +1,76 @@
+// Recovery: finds the valid records above the watermark and replays them, oldest first. Idempotent: nothing
+// moves the watermark before every effect is durable, so a crash during recovery only repeats it. The log is
+// searched at every multiple of 64, so recovery does not depend on how it was divided into lanes.
+#pragma once
+
+#include <cstdint>
+
+#include "persist/pool/file_patcher.hpp"
+#include "persist/pool/grow_buffer.hpp"
+#include "persist/pool/media_layout.hpp"
+
+namespace terrace::persist {
+
+class LogScan {
+  public:
+    // Reads the log and notes what is to be replayed. Changes nothing. 0 or an errno with the message set;
+    // EINVAL when a record whose checksum is right asks for something impossible.
+    [[nodiscard]] int read(int file, const char* path, const Superblock& superblock, uint64_t watermark);
+    void release();
+
+    uint64_t record_count() const { return records_.size(); }
+    uint64_t last_sequence() const { return last_sequence_; }  // the watermark when there is no record
+
+    // REQUIRES: read() succeeded. Applies every record in sequence order; 0 or the patcher's errno.
+    template <class Patcher>
+    [[nodiscard]] int replay(Patcher& patcher);
+
+  private:
+    struct Found {
+        uint64_t sequence;
+        uint64_t position;
+    };
+    const RecordHeader* at(const Found& found) const {
+        return reinterpret_cast<const RecordHeader*>(log_.data() + (found.position - log_offset_));
+    }
+    [[nodiscard]] int check_entries(const char* path, const Superblock& superblock, EntryReader reader,
+                                    bool nested);
+    [[nodiscard]] int read_extension(uint64_t offset, uint64_t bytes);
+
+    int file_ = -1;
+    uint32_t seed_ = 0;
+    uint64_t log_offset_ = 0;
+    uint64_t last_sequence_ = 0;
+    GrowBuffer log_;
+    GrowBuffer extension_;
+    GrowArray<Found> records_;
+};
+
+template <class Patcher>
+int LogScan::replay(Patcher& patcher) {
+    for (const Found& found : records_) {
+        EntryReader reader(at(found));
+        for (EntryView entry; reader.next(entry);) {
+            if (entry.kind != EntryKind::kExtension) {
+                if (int error = patch_entry(patcher, entry))
+                    return error;
+                continue;
+            }
+            if (int error = read_extension(entry.offset, entry.operand))
+                return error;
+            EntryReader further(extension_.data(), entry.operand, UINT32_MAX);
+            for (EntryView inner; further.next(inner);) {
+                if (int error = patch_entry(patcher, inner))
+                    return error;
+            }
+        }
+    }
+    return 0;
+}
+
+// Brings an unopened pool file to the state of its last commit. 0 or an errno with the message set.
+// `last_sequence` is the largest sequence ever used, as far as the file tells.
+[[nodiscard]] int recover_file(int file, const char* path, const Superblock& superblock,
+                               uint64_t& last_sequence);
+
+}  // namespace terrace::persist

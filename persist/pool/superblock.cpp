@@ -1,0 +1,189 @@
+// See superblock.hpp.
+// Sizes: the log takes a sixteenth of the pool, between 1 and 16 MiB; the heap's tables take 32 bytes for
+// each 4 KiB. A pool's identity and the log's seed come from getrandom.
+#include "persist/pool/superblock.hpp"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "persist/pool/checksum.hpp"
+#include "persist/pool/error_message.hpp"
+#include "persist/pool/medium.hpp"
+
+namespace terrace::persist {
+namespace {
+
+constexpr uint64_t round_up(uint64_t value, uint64_t step) {
+    return (value + step - 1) / step * step;
+}
+
+uint32_t superblock_checksum(const Superblock& superblock) {
+    return crc32c(0, &superblock, offsetof(Superblock, checksum));
+}
+
+void random_bytes(void* target, size_t bytes) {
+    if (getrandom(target, bytes, 0) == static_cast<ssize_t>(bytes))
+        return;
+    timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t mixed =
+        static_cast<uint64_t>(now.tv_nsec) * 0x9E3779B97F4A7C15u ^ reinterpret_cast<uintptr_t>(target);
+    for (size_t i = 0; i < bytes; ++i, mixed = mixed * 6364136223846793005u + 1442695040888963407u)
+        static_cast<unsigned char*>(target)[i] = static_cast<unsigned char>(mixed >> 56);
+}
+
+bool has_signature(const Superblock& superblock) {
+    return memcmp(superblock.signature, kSignature, sizeof kSignature) == 0;
+}
+
+bool is_whole(const Superblock& superblock, uint32_t copy) {
+    return has_signature(superblock) && superblock.copy == copy &&
+           superblock.checksum == superblock_checksum(superblock);
+}
+
+// A checksum can be right over nonsense that someone made by hand: every place must lie in the file, in
+// order.
+bool is_sensible(const Superblock& s) {
+    return s.pool_bytes >= kSmallestPool && s.pool_bytes % kPageBytes == 0 && s.log_offset == kLogOffset &&
+           s.log_bytes % kPageBytes == 0 && s.log_bytes >= (64u << 10) && s.log_bytes < s.pool_bytes &&
+           s.segment_table_offset == s.log_offset + s.log_bytes && s.page_count < s.pool_bytes / kPageBytes &&
+           s.segment_count == (s.page_count + kSegmentPages - 1) / kSegmentPages && s.page_count > 0 &&
+           s.page_table_offset ==
+               s.segment_table_offset + round_up(s.segment_count * sizeof(SegmentEntry), kPageBytes) &&
+           s.pages_offset >= s.page_table_offset + s.page_count * sizeof(PageDescriptor) &&
+           s.pages_offset % kPageBytes == 0 && s.pages_offset + s.page_count * kPageBytes == s.pool_bytes &&
+           s.identity_low != 0 && memchr(s.layout, 0, sizeof s.layout) != nullptr;
+}
+
+int explain_foreign(const Superblock& first, const char* path) {
+    if (memcmp(first.signature, "PMEMOBJ", 8) == 0)
+        return fail(EINVAL,
+                    "%s: a PMDK libpmemobj pool; its format is not Terrace's and it cannot be opened here",
+                    path);
+    if (memcmp(first.signature, "PMEMPOOLSET", 11) == 0)
+        return fail(EINVAL, "%s: a PMDK pool set description; only single-file pools are supported", path);
+    return fail(EINVAL, "%s: not a Terrace pool (no signature at its start)", path);
+}
+
+}  // namespace
+
+void plan_superblock(Superblock& superblock, uint64_t pool_bytes, const char* layout) {
+    memset(&superblock, 0, sizeof superblock);
+    memcpy(superblock.signature, kSignature, sizeof kSignature);
+    superblock.version = kFormatVersion;
+    superblock.bytes = sizeof superblock;
+    superblock.pool_bytes = pool_bytes;
+    random_bytes(&superblock.log_seed, sizeof superblock.log_seed);
+    do {
+        random_bytes(&superblock.identity_low, sizeof superblock.identity_low);
+    } while (superblock.identity_low == 0);
+    random_bytes(&superblock.identity_high, sizeof superblock.identity_high);
+    superblock.created_seconds = static_cast<uint64_t>(time(nullptr));
+
+    superblock.log_offset = kLogOffset;
+    superblock.log_bytes = std::clamp<uint64_t>(round_up(pool_bytes / 16, kPageBytes), 1u << 20, 16u << 20);
+    superblock.segment_table_offset = superblock.log_offset + superblock.log_bytes;
+    const uint64_t left = pool_bytes - superblock.segment_table_offset;
+    // The segment table is sized for the most pages there could be; it is 16 bytes for each 32 MiB.
+    uint64_t pages = left / (kPageBytes + sizeof(PageDescriptor));
+    for (;; --pages) {
+        superblock.segment_count = (pages + kSegmentPages - 1) / kSegmentPages;
+        superblock.page_table_offset = superblock.segment_table_offset +
+                                       round_up(superblock.segment_count * sizeof(SegmentEntry), kPageBytes);
+        const uint64_t tables_end =
+            round_up(superblock.page_table_offset + pages * sizeof(PageDescriptor), kPageBytes);
+        superblock.pages_offset = pool_bytes - pages * kPageBytes;
+        if (tables_end <= superblock.pages_offset)
+            break;
+    }
+    superblock.page_count = pages;
+    strncpy(superblock.layout, layout, kLongestLayout - 1);
+}
+
+void seal_superblock(Superblock& superblock, uint32_t copy) {
+    superblock.copy = copy;
+    superblock.checksum = superblock_checksum(superblock);
+}
+
+int write_superblocks(int file, Superblock& superblock) {
+    for (uint32_t copy : {1u, 0u}) {
+        seal_superblock(superblock, copy);
+        if (int error = medium::write_file(file, &superblock, sizeof superblock, kSuperblockOffset[copy]))
+            return error;
+    }
+    return medium::sync_file(file);
+}
+
+int read_superblock(int file, const char* path, const char* layout, Superblock& superblock, bool& repair) {
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return fail(errno, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(status.st_mode))
+        return fail(EINVAL, "%s: not a regular file", path);
+    const auto file_bytes = static_cast<uint64_t>(status.st_size);
+    alignas(8) Superblock copies[2];
+    memset(copies, 0, sizeof copies);
+    const uint64_t readable = std::min<uint64_t>(file_bytes, sizeof copies);
+    if (int error = medium::read_file(file, copies, readable, 0))
+        return fail(error, "%s: cannot be read: %s", path, strerror(error));
+
+    int chosen = -1;
+    for (uint32_t copy : {0u, 1u}) {
+        if (chosen < 0 && is_whole(copies[copy], copy))
+            chosen = static_cast<int>(copy);
+    }
+    repair = chosen == 1 || (chosen == 0 && !is_whole(copies[1], 1));
+    if (chosen < 0) {
+        if (!has_signature(copies[0]) && !has_signature(copies[1]))
+            return explain_foreign(copies[0], path);
+        if (file_bytes < kSmallestPool)
+            return fail(EINVAL, "%s: truncated: %llu bytes, a pool has at least %llu", path,
+                        static_cast<unsigned long long>(file_bytes),
+                        static_cast<unsigned long long>(kSmallestPool));
+        return fail(EINVAL, "%s: both copies of the superblock are damaged (checksum)", path);
+    }
+    superblock = copies[chosen];
+    if (superblock.version != kFormatVersion)
+        return fail(EINVAL, "%s: pool format version %u; this library reads version %u", path,
+                    superblock.version, kFormatVersion);
+    if (superblock.incompatible_features != 0)
+        return fail(EINVAL, "%s: the pool uses features 0x%llx that this library does not know", path,
+                    static_cast<unsigned long long>(superblock.incompatible_features));
+    if (!is_sensible(superblock))
+        return fail(EINVAL, "%s: damaged: the superblock's places contradict each other", path);
+    if (file_bytes < superblock.pool_bytes)
+        return fail(EINVAL, "%s: truncated: %llu bytes of a pool of %llu", path,
+                    static_cast<unsigned long long>(file_bytes),
+                    static_cast<unsigned long long>(superblock.pool_bytes));
+    if (layout != nullptr && strcmp(layout, superblock.layout) != 0)
+        return fail(EINVAL, "%s: layout is '%s', not '%s'", path, superblock.layout, layout);
+    return 0;
+}
+
+WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed) {
+    const uint64_t crc = crc32c(seed, &sequence, sizeof sequence);
+    return {sequence, crc | (~crc << 32)};
+}
+
+int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence) {
+    bool found = false;
+    for (uint64_t offset : kWatermarkOffset) {
+        WatermarkSlot slot;
+        if (int error = medium::read_file(file, &slot, sizeof slot, offset))
+            return fail(error, "%s: cannot be read: %s", path, strerror(error));
+        if (slot.check != make_watermark(slot.sequence, seed).check)
+            continue;
+        sequence = found ? std::max(sequence, slot.sequence) : slot.sequence;
+        found = true;
+    }
+    if (!found)
+        return fail(EINVAL, "%s: both slots of the log's watermark are damaged (checksum)", path);
+    return 0;
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,86 @@
+// See thread_state.hpp, and error_message.hpp whose text lives here.
+// The key exists only for its destructor; the state itself is found through TLS (1 load).
+#include "persist/pool/thread_state.hpp"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include <new>
+
+#include "persist/pool/error_message.hpp"
+#include "src/log.hpp"
+
+namespace terrace::persist {
+namespace {
+
+thread_local ThreadState* t_state __attribute__((tls_model("initial-exec"))) = nullptr;
+pthread_key_t g_key;
+pthread_once_t g_once = PTHREAD_ONCE_INIT;
+bool g_has_key = false;
+
+void give_back(void* memory) {
+    auto* state = static_cast<ThreadState*>(memory);
+    t_state = nullptr;
+    state->transaction.release_memory();
+    state->record.release();
+    state->pending.release();
+    munmap(memory, sizeof(ThreadState));
+}
+
+void make_key() {
+    g_has_key = pthread_key_create(&g_key, give_back) == 0;
+}
+
+ThreadState& make_state() {
+    pthread_once(&g_once, make_key);
+    void* memory =
+        mmap(nullptr, sizeof(ThreadState), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fatal_misuse("out of memory for the state of a thread");
+    t_state = new (memory) ThreadState{};
+    if (g_has_key)
+        pthread_setspecific(g_key, t_state);
+    return *t_state;
+}
+
+}  // namespace
+
+ThreadState& thread_state() {
+    if (t_state == nullptr) [[unlikely]]
+        return make_state();
+    return *t_state;
+}
+
+ThreadState* existing_thread_state() {
+    return t_state;
+}
+
+int fail(int error, const char* format, ...) {
+    ThreadState& state = thread_state();
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(state.message, sizeof state.message, format, arguments);
+    va_end(arguments);
+    errno = error;
+    return error;
+}
+
+const char* last_error_message() {
+    return thread_state().message;
+}
+
+void fatal_misuse(const char* format, ...) {
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    log_error("%s", line);
+    abort();
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,38 @@
+// Everything the engine keeps for one thread: its transaction, its buffers, its last error message. In pages
+// of its own, found through one thread-local pointer, given back when the thread ends. Static TLS is scarce
+// (dlopen refuses a library that needs much), so the pointer is all that lives there.
+#pragma once
+
+#include <cstdint>
+
+#include "persist/pool/grow_buffer.hpp"
+#include "persist/pool/record.hpp"
+#include "persist/pool/transaction.hpp"
+
+namespace terrace::persist {
+
+struct PendingFlush {
+    uint64_t offset;
+    uint64_t bytes;
+};
+
+struct ThreadState {
+    Transaction transaction;
+    RecordBuilder record;  // of atomic operations and direct stores
+    GrowArray<PendingFlush> pending;
+    const Pool* pending_pool = nullptr;
+    uint64_t pending_generation = 0;
+    // While a constructor runs inside pmemobj_alloc: the block, whose content becomes durable with the
+    // allocation.
+    const Pool* constructing_pool = nullptr;
+    uint64_t constructing_offset = 0;
+    uint64_t constructing_bytes = 0;
+    char message[2048] = {};
+};
+
+// Never null: where DRAM is that short the process ends with a message.
+ThreadState& thread_state();
+// Null when this thread has not used the engine yet.
+ThreadState* existing_thread_state();
+
+}  // namespace terrace::persist

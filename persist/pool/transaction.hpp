@@ -1,0 +1,94 @@
+// A thread's transaction. add_range notes a range and keeps its old bytes in DRAM; commit gathers everything
+// into one log record; abort puts the old bytes back, newest first. Nesting is flat: only the outermost level
+// commits. This is the mechanism; stages, longjmp and the documented misuse are in api_tx.cpp. Thread safety:
+// each thread has its own. No destructor may be alive in a frame that an abort jumps over.
+#pragma once
+
+#include <setjmp.h>
+
+#include <cstdint>
+
+#include "include/libpmemobj/tx_base.h"
+#include "persist/pool/grow_buffer.hpp"
+#include "persist/pool/pool.hpp"
+#include "persist/pool/range_index.hpp"
+
+namespace terrace::persist {
+
+class Transaction {
+  public:
+    // The documented state, kept by api_tx.cpp.
+    struct Level {
+        jmp_buf environment;
+        bool has_environment;
+        pobj_tx_failure_behavior failure_behavior;
+    };
+    Pool* pool = nullptr;
+    pobj_tx_stage stage = TX_STAGE_NONE;
+    int last_error = 0;
+    GrowArray<Level> levels;
+    pmemobj_tx_callback callback = nullptr;
+    void* callback_argument = nullptr;
+    void* user_data = nullptr;
+    struct HeldLock {
+        pobj_tx_param type;
+        void* lock;
+    };
+    GrowArray<HeldLock> locks;
+
+    bool is_running_in(const Pool& other) const { return stage == TX_STAGE_WORK && pool == &other; }
+
+    // All return 0 or an errno; on an errno nothing was noted.
+    // REQUIRES: [offset, offset + bytes) lies in the pool's objects.
+    [[nodiscard]] int add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
+    // The transaction owns the block from here on. `content_bytes` of it are made durable with the commit.
+    [[nodiscard]] int add_allocation(const Block& block, uint64_t type_number, uint64_t content_bytes);
+    [[nodiscard]] int add_free(const Block& block);
+    [[nodiscard]] int add_store(uint64_t offset, uint64_t word);
+
+    // Whether this transaction allocated the block; if so it is released and forgotten.
+    bool cancel_allocation(uint64_t offset);
+    bool will_free(uint64_t offset);
+    // Whether the commit will make all of the range durable anyhow.
+    bool covers(uint64_t offset, uint64_t bytes);
+    // Whether it will make any byte of it durable. REQUIRES: the range lies within one cache line.
+    bool touches(uint64_t offset, uint64_t bytes);
+
+    // ENSURES: on 0 everything is durable; on an errno the transaction is as before, to be rolled back.
+    [[nodiscard]] int commit();
+    void roll_back();
+    void release_memory();
+
+  private:
+    static constexpr uint64_t kNoOldBytes = UINT64_MAX;
+    struct Range {
+        uint64_t offset;
+        uint64_t bytes;
+        uint64_t old_bytes;  // position in old_bytes_, or kNoOldBytes
+    };
+    struct Allocation {
+        Block block;
+        uint64_t type_number;
+        uint64_t content_bytes;
+    };
+    struct Store {
+        uint64_t offset;
+        uint64_t word;
+    };
+
+    [[nodiscard]] int note(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
+    [[nodiscard]] int write_large_contents();
+    void build_record();
+    void forget();
+
+    RangeIndex index_;
+    GrowArray<Range> ranges_;
+    GrowBuffer old_bytes_;
+    GrowArray<Allocation> allocations_;
+    GrowArray<Block> cancelled_;  // allocated and freed again: released at the end
+    GrowArray<Block> frees_;
+    GrowArray<Store> stores_;
+    RecordBuilder record_;
+};
+
+}  // namespace terrace::persist
