@@ -1,0 +1,116 @@
+// The persistent kind: a pool of durable objects behind memkind.h. Allocating reserves, publishing makes
+// durable; the work is the pool engine's, which lives in libpmemobj and is reached through its table of
+// functions (engine.cpp). Thread safety: as the engine's; the kind itself does not change after it is made.
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "include/memkind_persistent.h"
+#include "kinds/heap.hpp"
+#include "kinds/registry.hpp"
+#include "persist/kind/engine.hpp"
+#include "persist/pool/engine_interface.hpp"
+#include "src/windows.hpp"
+
+namespace terrace::persist {
+namespace {
+
+namespace kinds = terrace::kinds;
+
+PMEMobjpool* pool_of(memkind_t kind) {
+    return static_cast<PMEMobjpool*>(kind->foreign_state);
+}
+
+void* allocate(memkind_t kind, std::size_t size, std::size_t alignment, bool zeroed) {
+    void* const block = engine()->reserve(pool_of(kind), size, alignment);
+    if (block != nullptr && zeroed)
+        memset(block, 0, size);
+    return block;
+}
+
+void deallocate(memkind_t kind, void* block) {
+    engine()->free(pool_of(kind), block);
+}
+
+std::size_t usable_size(memkind_t kind, const void* block) {
+    return engine()->usable_size(pool_of(kind), block);
+}
+
+bool owns(memkind_t kind, const void* pointer) {
+    return engine()->contains(pool_of(kind), pointer);
+}
+
+bool may_move(memkind_t kind, const void* block) {
+    return engine()->is_reserved(pool_of(kind), block);
+}
+
+windows::Window window_of(PMEMobjpool* pool) {
+    return {static_cast<char*>(static_cast<void*>(pool)), engine()->size(pool)};
+}
+
+void destroy(memkind_t kind) {
+    windows::disown(window_of(pool_of(kind)));
+    engine()->close(pool_of(kind));
+}
+
+constexpr kinds::ForeignHeap kPoolHeap = {
+    .allocate = allocate,
+    .deallocate = deallocate,
+    .usable_size = usable_size,
+    .owns = owns,
+    .may_move = may_move,
+    .destroy = destroy,
+};
+
+bool is_persistent(memkind_t kind) {
+    return kind != nullptr && kind->foreign_heap == &kPoolHeap;
+}
+
+}  // namespace
+}  // namespace terrace::persist
+
+using namespace terrace::persist;
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+int memkind_create_persistent(const char* path, const char* layout, size_t size, memkind_t* kind) {
+    if (path == nullptr || kind == nullptr) {
+        errno = EINVAL;
+        return MEMKIND_ERROR_INVALID;
+    }
+    if (engine() == nullptr)
+        return MEMKIND_ERROR_UNAVAILABLE;
+    constexpr mode_t kMode = 0666;  // less the umask, as open(2) has it
+    PMEMobjpool* const pool = engine()->create_or_open(path, layout, size, kMode);
+    if (pool == nullptr)
+        return MEMKIND_ERROR_INVALID;
+    const int result = terrace::kinds::add_kind({.name = "memkind_persistent",
+                                                 .source = nullptr,
+                                                 .foreign_heap = &kPoolHeap,
+                                                 .foreign_state = pool,
+                                                 .shard_count = 1,
+                                                 .first_window = 0},
+                                                kind);
+    if (result != MEMKIND_SUCCESS)
+        engine()->close(pool);
+    else
+        terrace::windows::adopt(window_of(pool), terrace::kinds::owner_number((*kind)->slot));
+    return result;
+}
+
+PMEMobjpool* memkind_persistent_pool(memkind_t kind) {
+    return is_persistent(kind) ? pool_of(kind) : nullptr;
+}
+
+int memkind_publish(memkind_t kind, PMEMoid* where, void* ptr) {
+    if (!is_persistent(kind) || ptr == nullptr || !owns(kind, ptr) || !may_move(kind, ptr)) {
+        errno = EINVAL;
+        return MEMKIND_ERROR_INVALID;
+    }
+    return engine()->publish(pool_of(kind), where, ptr) == 0 ? MEMKIND_SUCCESS
+                                                             : MEMKIND_ERROR_OPERATION_FAILED;
+}
+
+}  // extern "C"
+#pragma GCC visibility pop
