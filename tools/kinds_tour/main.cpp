@@ -93,9 +93,8 @@ std::string mapped_from(const Stop& stop, const Survey& survey) {
     if (survey.files.empty())
         return "anonymous memory";
     const std::string more = survey.files.size() > 1 ? ", and more" : "";
-    return (stop.directory.empty()
-                ? survey.files.front()
-                : "a file in " + stop.directory + " (" + file_system_of(stop.directory) + ")") +
+    return (stop.directory.empty() ? survey.files.front()
+                                   : stop.directory + " (" + file_system_of(stop.directory) + ")") +
            more;
 }
 
@@ -144,7 +143,7 @@ bool visit(const Stop& stop, std::size_t bytes) {
     well = lies_where_it_should(stop, before) && well;
     page_out(blocks);
     const Survey after = survey_pages(blocks);
-    std::printf("%-22s %8.1f MiB %8.1f MiB  %-8s %-52s %8.1f MiB\n", stop.name.c_str(),
+    std::printf("%-22s %8.1f MiB %8.1f MiB  %-8s %-42s %8.1f MiB\n", stop.name.c_str(),
                 static_cast<double>(allocated) / kMiB, static_cast<double>(before.resident) / kMiB,
                 nodes_of(before).c_str(), mapped_from(stop, before).c_str(),
                 static_cast<double>(after.resident) / kMiB);
@@ -192,11 +191,10 @@ int tour(const Options& options) {
         stops.push_back({"a file kind", kind, real});
     }
 
-    std::printf("%-22s %12s %12s  %-8s %-52s %12s\n", "kind", "allocated", "in memory", "on node",
+    std::printf("%-22s %12s %12s  %-8s %-42s %12s\n", "kind", "allocated", "in memory", "on node",
                 "mapped from", "when cold");
-    std::printf("%.22s %.12s %.12s  %.8s %.52s %.12s\n", "----------------------", "------------",
-                "------------", "--------", "----------------------------------------------------",
-                "------------");
+    std::printf("%.22s %.12s %.12s  %.8s %.42s %.12s\n", "----------------------", "------------",
+                "------------", "--------", "------------------------------------------", "------------");
     for (const Stop& stop : stops)
         well = visit(stop, options.bytes) && well;
     for (const Stop& stop : stops) {
