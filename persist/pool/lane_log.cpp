@@ -57,12 +57,24 @@ LaneLog::Lane& LaneLog::take_lane() {
     }
 }
 
+// A fence orders the flushes of its own processor only: those of the thread that had this lane before are repeated
+// here, so that the coming fence makes them durable before the record that names them is forgotten.
+void LaneLog::flush_for_previous_owner(Lane& lane) {
+    const auto self = reinterpret_cast<uintptr_t>(&t_lane);
+    if (lane.last_owner == self) [[likely]]
+        return;
+    if (const uint64_t record = lane.unfenced_record.load(std::memory_order_acquire); record != 0)
+        flush_homes(EntryReader(reinterpret_cast<const RecordHeader*>(pool_->home + record)));
+    lane.last_owner = self;
+}
+
 int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     REQUIRES(builder.padded_bytes() <= largest_record());
     if (!builder.pad())
         return ENOMEM;
     const uint64_t bytes = builder.padded_bytes();
     Lane& lane = take_lane();
+    flush_for_previous_owner(lane);
     if (lane.used + bytes > lane_bytes_) [[unlikely]]
         empty_lane(lane);
 

@@ -39,9 +39,11 @@ class LaneLog {
         uint64_t offset;
         uint64_t used;
         uint64_t last_sequence;
+        uintptr_t last_owner;  // the thread that committed here last
     };
 
     Lane& take_lane();
+    void flush_for_previous_owner(Lane& lane);
     void empty_lane(Lane& lane);
     void write_homes(EntryReader reader);
     void flush_homes(EntryReader reader);

@@ -17,11 +17,16 @@
 
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pool.hpp"
+#include "src/windows.hpp"
 
 namespace terrace::persist {
 namespace {
 
-constexpr uint64_t kHugePage = 2u << 20;
+// The working copy has its granules of address space (src/windows.hpp) to itself, so that the persistent kind can be told
+// by an address. A multiple of the huge page size.
+constexpr uint64_t kAlignment = windows::kGranule;
+
+constexpr uint64_t align_up(uint64_t value) { return (value + kAlignment - 1) & ~(kAlignment - 1); }
 constexpr long kTmpfsMagic = 0x01021994;
 constexpr long kRamfsMagic = 0x858458f6;
 constexpr int kMapSharedValidate = 0x03;
@@ -71,7 +76,7 @@ char* map_home(int file, uint64_t bytes, Granularity& granularity) {
 
 int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping) {
     mapping.bytes = bytes;
-    mapping.reserved_bytes = kHugePage + ((kPoolStructBytes + kHugePage - 1) & ~(kHugePage - 1)) + bytes;
+    mapping.reserved_bytes = align_up(kPoolStructBytes) + kAlignment + align_up(bytes);
     void* reserved =
         mmap(nullptr, mapping.reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED)
@@ -79,7 +84,7 @@ int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping) 
                     static_cast<unsigned long long>(bytes), strerror(errno));
     mapping.reserved = reserved;
     const auto start = reinterpret_cast<uintptr_t>(reserved);
-    mapping.base = reinterpret_cast<char*>((start + kPoolStructBytes + kHugePage - 1) & ~(kHugePage - 1));
+    mapping.base = reinterpret_cast<char*>(align_up(start + kPoolStructBytes));
     void* head = mmap(mapping.base - kPoolStructBytes, kPoolStructBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     void* copy = head == MAP_FAILED ? MAP_FAILED
