@@ -167,7 +167,7 @@ TEST(FlushMethods, SeeEachLineOfACopyOnce) {
     alignas(64) static char area[8192];
     static char source[8192];
     for (std::size_t at = 0; at < 130; ++at) {
-        for (const std::size_t size : {0, 1, 7, 8, 63, 64, 65, 255, 256, 257, 320, 1000, 4096}) {
+        for (const std::size_t size : {0U, 1U, 7U, 8U, 63U, 64U, 65U, 255U, 256U, 257U, 320U, 1000U, 4096U}) {
             for (const bool fill : {false, true}) {
                 lines_seen.clear();
                 if (fill)
