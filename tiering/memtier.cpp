@@ -31,27 +31,30 @@ void count_allocated(unsigned slot, const void* block) {
     tiering::account(slot, signed_bytes(kinds::usable_size(block)));
 }
 
-// The tier that the policy wants, and its bytes now.
-struct Choice {
-    unsigned tier;
-    std::uint64_t bytes;
-};
-
-inline Choice choose(const memtier_memory* memory) {
+// The tier that the policy wants.
+unsigned choose_among_several(const memtier_memory* memory) {
     TierLoad loads[tiering::kMostTiers];
     const unsigned count = memory->count;
     for (unsigned i = 0; i < count; ++i)
         loads[i] = {tiering::estimated_bytes(memory->tiers[i].slot), memory->tiers[i].ratio};
-    const unsigned tier = count == 1 ? 0 : tiering::choose_by_static_ratio({loads, count});
-    return {tier, loads[tier].bytes};
+    return tiering::choose_by_static_ratio({loads, count});
 }
 
-// Whether the tier was full when it held no more than `bytes`, and should be passed over this time.
-inline bool is_passed_over(Tier& tier, std::uint64_t bytes) {
-    if (bytes < tier.full_at.load(std::memory_order_relaxed)) [[likely]]
+inline unsigned choose(const memtier_memory* memory) {
+    return memory->count == 1 ? 0 : choose_among_several(memory);
+}
+
+bool is_full(const Tier& tier) {
+    return tier.full_at.load(std::memory_order_relaxed) <= tiering::estimated_bytes(tier.slot);
+}
+
+// Whether the tier should be passed over this time: it refused when it held no more than now, and is not due
+// for a try.
+inline bool is_passed_over(Tier& tier) {
+    if (tier.full_at.load(std::memory_order_relaxed) == UINT64_MAX) [[likely]]
         return false;
-    return tier.passed_over.fetch_add(1, std::memory_order_relaxed) % kTryFullTierEach !=
-           kTryFullTierEach - 1;
+    return is_full(tier) && tier.passed_over.fetch_add(1, std::memory_order_relaxed) % kTryFullTierEach !=
+                                kTryFullTierEach - 1;
 }
 
 void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
@@ -71,10 +74,9 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
         for (unsigned i = 0; i < memory->count; ++i) {
             const unsigned index = memory->fallback_order[i];
             Tier& tier = memory->tiers[index];
-            const bool full =
-                tier.full_at.load(std::memory_order_relaxed) <= tiering::estimated_bytes(tier.slot);
-            const bool tried_already = also_full_ones ? !full : full || index == refused;
-            if (tried_already)
+            const bool full = is_full(tier);
+            const bool for_another_round = also_full_ones ? !full : full || index == refused;
+            if (for_another_round)
                 continue;
             if (void* block = allocate(tier.kind)) {
                 count_allocated(tier.slot, block);
@@ -90,16 +92,16 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
 // REQUIRES: size > 0; allocate(kind) gives a block of that size in the kind, or nullptr.
 template <class Allocate>
 inline void* place(memtier_memory* memory, size_t size, Allocate allocate) {
-    const Choice choice = choose(memory);
-    Tier& tier = memory->tiers[choice.tier];
-    if (!is_passed_over(tier, choice.bytes)) [[likely]] {
+    const unsigned chosen = choose(memory);
+    Tier& tier = memory->tiers[chosen];
+    if (!is_passed_over(tier)) [[likely]] {
         if (void* block = allocate(tier.kind)) [[likely]] {
             count_allocated(tier.slot, block);
             return block;
         }
         note_full(memory, tier, size);
     }
-    return place_elsewhere(memory, choice.tier, size, allocate);
+    return place_elsewhere(memory, chosen, size, allocate);
 }
 
 // One kind, no policy.
