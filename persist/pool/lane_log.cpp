@@ -57,8 +57,8 @@ LaneLog::Lane& LaneLog::take_lane() {
     }
 }
 
-// A fence orders the flushes of its own processor only: those of the thread that had this lane before are repeated
-// here, so that the coming fence makes them durable before the record that names them is forgotten.
+// A fence orders the flushes of its own processor only: those of the thread that had this lane before are
+// repeated here, so that the coming fence makes them durable before the record that names them is forgotten.
 void LaneLog::flush_for_previous_owner(Lane& lane) {
     const auto self = reinterpret_cast<uintptr_t>(&t_lane);
     if (lane.last_owner == self) [[likely]]

@@ -18,7 +18,7 @@ struct PoolHome {
     int file = -1;
     Granularity granularity = Granularity::kPage;
     const Superblock* superblock = nullptr;
-    std::atomic<int> failed{0};  // the errno after which nothing more can be made durable
+    std::atomic<int> failed{0};  // the errno that keeps the log from being written; 0: it can be
 
     bool is_metadata(uint64_t offset) const { return offset < superblock->pages_offset; }
     uint64_t* metadata_word(uint64_t offset) const { return reinterpret_cast<uint64_t*>(metadata + offset); }

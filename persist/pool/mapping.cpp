@@ -22,11 +22,13 @@
 namespace terrace::persist {
 namespace {
 
-// The working copy has its granules of address space (src/windows.hpp) to itself, so that the persistent kind can be told
-// by an address. A multiple of the huge page size.
+// The working copy has its granules of address space (src/windows.hpp) to itself, so that the persistent kind
+// can be told by an address. A multiple of the huge page size.
 constexpr uint64_t kAlignment = windows::kGranule;
 
-constexpr uint64_t align_up(uint64_t value) { return (value + kAlignment - 1) & ~(kAlignment - 1); }
+constexpr uint64_t align_up(uint64_t value) {
+    return (value + kAlignment - 1) & ~(kAlignment - 1);
+}
 constexpr long kTmpfsMagic = 0x01021994;
 constexpr long kRamfsMagic = 0x858458f6;
 constexpr int kMapSharedValidate = 0x03;

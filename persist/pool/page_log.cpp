@@ -46,8 +46,10 @@ int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
         if (int error = checkpoint_locked())
             return error;
     }
-    if (int error = pool_->failed.load(std::memory_order_relaxed))
-        return error;
+    if (pool_->failed.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+        if (int error = clear_withdrawn())
+            return error;
+    }
     const RecordHeader* record = builder.seal(next_sequence_++, pool_->superblock->log_offset + appended_,
                                               pool_->superblock->log_seed);
     memcpy(mirror_ + appended_, record, bytes);
@@ -112,15 +114,20 @@ int PageLog::write_group(uint64_t from, uint64_t to) {
 // committed.
 void PageLog::withdraw_from(uint64_t from) {
     memset(mirror_ + from, 0, appended_ - from);
-    const int error = write_group(from, appended_);
-    if (error != 0) {
-        pool_->failed.store(error, std::memory_order_relaxed);
-        log_error(
-            "the pool's log cannot be written (%s): the pool stays readable, and every commit fails from now "
-            "on",
-            strerror(error));
-    }
+    withdrawn_end_ = std::max(withdrawn_end_, appended_);
     appended_ = from;
+    if (const int error = clear_withdrawn())
+        log_error("a pool's log cannot be written (%s): every commit fails until it can", strerror(error));
+}
+
+// REQUIRES: lock_ is held. What was withdrawn may have reached the medium: it must not be found there by
+// recovery.
+int PageLog::clear_withdrawn() {
+    const int error = write_group(durable_, withdrawn_end_);
+    pool_->failed.store(error, std::memory_order_relaxed);
+    if (error == 0)
+        withdrawn_end_ = 0;
+    return error;
 }
 
 void PageLog::apply_metadata(EntryReader reader) {
@@ -189,8 +196,10 @@ int PageLog::checkpoint_locked() {
     if (durable_ == 0)
         return 0;
     // From here to the end the lock is held, so nothing is appended: durable_ == appended_ stays true.
-    if (int error = pool_->failed.load(std::memory_order_relaxed))
-        return error;
+    if (pool_->failed.load(std::memory_order_relaxed) != 0) {
+        if (int error = clear_withdrawn())
+            return error;
+    }
     int error = patch_homes(durable_);
     if (error == 0)
         error = medium::sync_file(pool_->file);

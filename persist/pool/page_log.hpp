@@ -50,6 +50,7 @@ class PageLog {
     [[nodiscard]] int checkpoint_locked();
     [[nodiscard]] int patch_homes(uint64_t end);
     void withdraw_from(uint64_t from);
+    [[nodiscard]] int clear_withdrawn();
     void apply_metadata(EntryReader reader);
     [[nodiscard]] int patch_entries(EntryReader reader);
     void wait() { pthread_cond_wait(&changed_, lock_.native()); }
@@ -62,6 +63,7 @@ class PageLog {
     uint64_t appended_ = 0;
     uint64_t durable_ = 0;
     Waiter* waiters_ = nullptr;
+    uint64_t withdrawn_end_ = 0;  // up to here the file's log may hold records that were never committed
     uint64_t next_sequence_ = 1;
     uint64_t watermark_ = 0;
     uint32_t next_slot_ = 0;
