@@ -24,8 +24,8 @@ class PageLog {
 
     // REQUIRES: record.padded_bytes() <= largest_record(). `extension`: the entries that the record refers
     // to, or null. ENSURES: on 0, the record is durable and its heap metadata is in the working copy. On an
-    // error nothing of it will ever be seen; if that cannot be guaranteed, the pool has failed and every
-    // later commit returns the same error.
+    // error nothing of it will ever be seen; while the medium does not let that be guaranteed, every later
+    // commit fails too.
     [[nodiscard]] int commit(RecordBuilder& record, const RecordBuilder* extension = nullptr);
 
     // ENSURES: on 0, every record committed before the call is durable at home and below the durable
