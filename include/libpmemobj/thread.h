@@ -1,8 +1,8 @@
 /*
  * Locks that live in a pool, inside the objects that they guard. A lock filled with zeroes is an unlocked
- * one, and every lock is unlocked when its pool is opened, whoever held it when the program ended. The
- * functions come with "the whole surface"; the types have their final size, so that objects can hold them
- * now.
+ * one, and every lock is unlocked when its pool is opened, whoever held it when the program ended.
+ * A transaction can hold them: TX_BEGIN_PARAM(pop, TX_PARAM_MUTEX, &lock, ...). The functions that lock them
+ * otherwise come with "the whole surface".
  */
 #ifndef LIBPMEMOBJ_THREAD_H
 #define LIBPMEMOBJ_THREAD_H 1

@@ -715,6 +715,62 @@ TEST_P(ATransaction, HelpersAddWhatTheyWrite) {
     EXPECT_EQ(data->word[10], UINT64_MAX);
 }
 
+TEST_P(ATransaction, HoldsItsLocksToTheEndOfTheOutermost) {
+    PMEMoid oid;
+    ASSERT_EQ(pmemobj_zalloc(pool, &oid, sizeof(PMEMmutex) + sizeof(PMEMrwlock), 1), 0);
+    for (int run = 0; run < 2; ++run) {  // in the second run the locks are there from the first
+        std::uint64_t* const counter = &data->word[0];
+        PMEMmutex* const mutex = static_cast<PMEMmutex*>(pmemobj_direct(oid));
+        PMEMrwlock* const rwlock = reinterpret_cast<PMEMrwlock*>(mutex + 1);
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 4; ++t) {
+            threads.emplace_back([&] {
+                for (int i = 0; i < 50; ++i) {
+                    TX_BEGIN_PARAM(pool, TX_PARAM_MUTEX, mutex, TX_PARAM_RWLOCK, rwlock) {
+                        [&] {
+                            TX_BEGIN_PARAM(pool, TX_PARAM_MUTEX, mutex) {}  // held already
+                            TX_END
+                        }();
+                        pmemobj_tx_add_range_direct(counter, sizeof *counter);
+                        ++*counter;
+                    }
+                    TX_END
+                }
+            });
+        }
+        for (std::thread& thread : threads)
+            thread.join();
+        EXPECT_EQ(data->word[0], static_cast<std::uint64_t>(run + 1) * 200);
+        reopen();
+    }
+}
+
+TEST_P(ATransaction, KeepsItsLockWhenAnAbortRestoresTheObjectAroundIt) {
+    struct Locked {
+        std::uint64_t value;
+        PMEMmutex mutex;
+    };
+    PMEMoid oid;
+    ASSERT_EQ(pmemobj_zalloc(pool, &oid, sizeof(Locked), 1), 0);
+    Locked* const locked = static_cast<Locked*>(pmemobj_direct(oid));
+    for (int i = 0; i < 3; ++i) {
+        TX_BEGIN_PARAM(pool, TX_PARAM_MUTEX, &locked->mutex) {
+            add(locked, sizeof *locked);
+            locked->value = 1;
+            pmemobj_tx_abort(EINVAL);
+        }
+        TX_END
+        EXPECT_EQ(locked->value, 0U);
+    }
+    std::thread([&] {
+        TX_BEGIN_PARAM(pool, TX_PARAM_MUTEX, &locked->mutex) {}
+        TX_ONABORT {
+            ADD_FAILURE();
+        }
+        TX_END
+    }).join();
+}
+
 TEST_P(ATransaction, RunsBesideThoseOfOtherThreads) {
     constexpr int kThreads = 4;
     constexpr int kRounds = 100;
