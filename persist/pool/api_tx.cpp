@@ -96,7 +96,7 @@ void abort_transaction(Transaction& tx, int error) {
     errno = error;
     call_back(tx);
     Transaction::Level& level = tx.levels.back();
-    if (level.has_environment)
+    if (level.has_environment && !is_zero(level.environment))
         longjmp(level.environment, error);
 }
 
@@ -141,10 +141,8 @@ int pmemobj_tx_begin(PMEMobjpool* pop, jmp_buf env, ...) {
     }
     level->failure_behavior = failure_behavior;
     level->has_environment = env != nullptr;
-    if (env != nullptr) {
+    if (env != nullptr)
         memcpy(&level->environment, env, sizeof(jmp_buf));
-        level->has_environment = !is_zero(level->environment);
-    }
     enter(tx, TX_STAGE_WORK);
 
     int error = 0;

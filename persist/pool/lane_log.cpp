@@ -5,6 +5,7 @@
 #include "persist/pool/lane_log.hpp"
 
 #include <sched.h>
+#include <string.h>
 
 #include <algorithm>
 
@@ -42,30 +43,22 @@ void LaneLog::start(PoolHome& pool, uint64_t last_sequence) {
     watermark_.store(last_sequence);
 }
 
+// The bound is published before the sequence is taken: a checkpoint that misses it sees a smaller counter
+// instead.
 LaneLog::Lane& LaneLog::take_lane() {
     if (t_lane == UINT32_MAX) [[unlikely]]
         t_lane = g_next_lane.fetch_add(1, std::memory_order_relaxed) % kMostLanes;
     unsigned spins = 0;
     for (uint32_t i = t_lane % lane_count_;; i = (i + 1) % lane_count_) {
         Lane& lane = lanes_[i];
-        if (lane.taken.load(std::memory_order_relaxed) == 0 &&
-            lane.taken.exchange(1, std::memory_order_acquire) == 0) {
+        uint64_t free = kFree;
+        if (lane.state.load(std::memory_order_relaxed) == kFree &&
+            lane.state.compare_exchange_strong(free, next_sequence_.load())) {
             t_lane = i;
             return lane;
         }
         relax(spins);
     }
-}
-
-// A fence orders the flushes of its own processor only: those of the thread that had this lane before are
-// repeated here, so that the coming fence makes them durable before the record that names them is forgotten.
-void LaneLog::flush_for_previous_owner(Lane& lane) {
-    const auto self = reinterpret_cast<uintptr_t>(&t_lane);
-    if (lane.last_owner == self) [[likely]]
-        return;
-    if (const uint64_t record = lane.unfenced_record.load(std::memory_order_acquire); record != 0)
-        flush_homes(EntryReader(reinterpret_cast<const RecordHeader*>(pool_->home + record)));
-    lane.last_owner = self;
 }
 
 int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
@@ -74,15 +67,12 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
         return ENOMEM;
     const uint64_t bytes = builder.padded_bytes();
     Lane& lane = take_lane();
-    flush_for_previous_owner(lane);
-    if (lane.used + bytes > lane_bytes_) [[unlikely]]
+    if (lane.used.load(std::memory_order_relaxed) + bytes > lane_bytes_) [[unlikely]]
         empty_lane(lane);
 
-    // The bound is published before the sequence is taken: a checkpoint that misses it sees a smaller counter
-    // instead.
-    lane.pending.store(next_sequence_.load(), std::memory_order_seq_cst);
+    const uint64_t used = lane.used.load(std::memory_order_relaxed);
+    const uint64_t position = lane.offset + used;
     const uint64_t sequence = next_sequence_.fetch_add(1);
-    const uint64_t position = lane.offset + lane.used;
     const RecordHeader* record = builder.seal(sequence, position, pool_->superblock->log_seed);
     medium::stream_lines(pool_->home + position, record, bytes);
     medium::fence();
@@ -90,11 +80,9 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     write_homes(EntryReader(record));
     if (extension != nullptr) [[unlikely]]
         write_homes(extension->reader());
-    lane.used += bytes;
-    lane.last_sequence = sequence;
-    lane.unfenced_record.store(position, std::memory_order_release);
-    lane.pending.store(0, std::memory_order_release);
-    lane.taken.store(0, std::memory_order_release);
+    lane.last_sequence.store(sequence, std::memory_order_relaxed);
+    lane.used.store(used + bytes, std::memory_order_release);
+    lane.state.store(kFree, std::memory_order_release);
     return 0;
 }
 
@@ -104,19 +92,19 @@ void LaneLog::write_homes(EntryReader reader) {
         auto* word = reinterpret_cast<uint64_t*>(home + entry.offset);
         switch (entry.kind) {
             case EntryKind::kData:
-                medium::store_and_flush(home + entry.offset, entry.data, entry.operand);
+                memcpy(home + entry.offset, entry.data, entry.operand);
                 break;
             case EntryKind::kStore:
-                medium::store_word_and_flush(word, entry.operand);
+                __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
                 break;
             case EntryKind::kSetBits:
-                medium::set_bits_and_flush(word, entry.operand);
+                __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
                 break;
             case EntryKind::kClearBits:
-                medium::clear_bits_and_flush(word, entry.operand);
+                __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
                 break;
             case EntryKind::kZero:
-                medium::zero_and_flush(home + entry.offset, entry.operand);
+                memset(home + entry.offset, 0, entry.operand);
                 break;
             case EntryKind::kExtension:
                 break;  // commit() has its entries at hand
@@ -133,12 +121,22 @@ void LaneLog::flush_homes(EntryReader reader) {
     }
 }
 
+void LaneLog::flush_homes_of(Lane& lane) {
+    const uint64_t end = lane.used.load(std::memory_order_acquire);
+    while (lane.flushed < end) {
+        const auto* record = reinterpret_cast<const RecordHeader*>(pool_->home + lane.offset + lane.flushed);
+        flush_homes(EntryReader(record));
+        lane.flushed += record->bytes;
+    }
+}
+
+// Every commit with this sequence or a smaller one has stored its homes.
 uint64_t LaneLog::settled_sequence() const {
-    uint64_t settled = next_sequence_.load(std::memory_order_seq_cst) - 1;
+    uint64_t settled = next_sequence_.load() - 1;
     for (uint32_t i = 0; i < lane_count_; ++i) {
-        const uint64_t pending = lanes_[i].pending.load(std::memory_order_seq_cst);
-        if (pending != 0)
-            settled = std::min(settled, pending - 1);
+        const uint64_t state = lanes_[i].state.load();
+        if (state != kFree)
+            settled = std::min(settled, state - 1);
     }
     return settled;
 }
@@ -147,18 +145,9 @@ void LaneLog::advance_watermark(uint64_t at_least) {
     uint64_t settled = settled_sequence();
     for (unsigned spins = 0; settled < at_least; settled = settled_sequence())
         relax(spins);  // a commit with a smaller sequence is between its log and its homes
-    uint64_t unfenced[kMostLanes];
-    for (uint32_t i = 0; i < lane_count_; ++i) {
-        unfenced[i] = lanes_[i].unfenced_record.load(std::memory_order_acquire);
-        if (unfenced[i] != 0)
-            flush_homes(EntryReader(reinterpret_cast<const RecordHeader*>(pool_->home + unfenced[i])));
-    }
+    for (uint32_t i = 0; i < lane_count_; ++i)
+        flush_homes_of(lanes_[i]);
     medium::fence();
-    for (uint32_t i = 0; i < lane_count_; ++i) {
-        // A newer record may have taken its place; then that one stays unfenced.
-        if (unfenced[i] != 0)
-            lanes_[i].unfenced_record.compare_exchange_strong(unfenced[i], 0);
-    }
     if (settled <= watermark_.load(std::memory_order_relaxed))
         return;
     const WatermarkSlot slot = make_watermark(settled, pool_->superblock->log_seed);
@@ -168,13 +157,19 @@ void LaneLog::advance_watermark(uint64_t at_least) {
     watermark_.store(settled, std::memory_order_release);
 }
 
+// REQUIRES: the caller has taken the lane. While it waits its bound would hold up the watermark that it waits
+// for, so it lets go of the bound and takes a new one.
 void LaneLog::empty_lane(Lane& lane) {
-    if (lane.last_sequence > watermark_.load(std::memory_order_acquire) ||
-        lane.unfenced_record.load(std::memory_order_acquire) != 0) {
+    lane.state.store(kTaken);
+    {
         LockGuard guard(checkpointing_);
-        advance_watermark(lane.last_sequence);
+        if (const uint64_t last = lane.last_sequence.load(std::memory_order_relaxed);
+            last > watermark_.load(std::memory_order_relaxed))
+            advance_watermark(last);
+        lane.used.store(0, std::memory_order_relaxed);
+        lane.flushed = 0;
     }
-    lane.used = 0;
+    lane.state.store(next_sequence_.load());
 }
 
 void LaneLog::checkpoint() {

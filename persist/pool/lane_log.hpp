@@ -1,7 +1,7 @@
 // The log at cache-line granularity: lanes. A commit takes a lane, streams its record there, fences once, and
-// then writes the homes; the next commit's fence covers their flushes. No lock is shared by two committing
-// threads. A lane that is full is emptied by a checkpoint, which moves the durable watermark past every
-// record in it. Thread safety: any number of threads.
+// then stores the homes, which nobody waits for: they are flushed when a checkpoint empties a lane, each line
+// once however often it was written. No lock is shared by two committing threads. Thread safety: any number
+// of threads.
 #pragma once
 
 #include <atomic>
@@ -31,22 +31,23 @@ class LaneLog {
   private:
     static constexpr uint32_t kMostLanes = 64;
     struct alignas(128) Lane {
-        std::atomic<uint32_t> taken;
-        // Not 0 while a commit is under way: a lower bound of its sequence. The watermark stays below it.
-        std::atomic<uint64_t> pending;
-        // The place of the newest record, while the flushes of its homes may still lack a fence; 0 for none.
-        std::atomic<uint64_t> unfenced_record;
+        // kFree, kTaken, or, while a commit is under way, a lower bound of its sequence: the watermark stays
+        // below it.
+        std::atomic<uint64_t> state;
+        // Where the finished records of this lane end, relative to its start.
+        std::atomic<uint64_t> used;
+        std::atomic<uint64_t> last_sequence;
         uint64_t offset;
-        uint64_t used;
-        uint64_t last_sequence;
-        uintptr_t last_owner;  // the thread that committed here last
+        uint64_t flushed;  // the homes of the records before this are durable; guarded by checkpointing_
     };
+    static constexpr uint64_t kFree = 0;
+    static constexpr uint64_t kTaken = UINT64_MAX;
 
     Lane& take_lane();
-    void flush_for_previous_owner(Lane& lane);
     void empty_lane(Lane& lane);
     void write_homes(EntryReader reader);
     void flush_homes(EntryReader reader);
+    void flush_homes_of(Lane& lane);            // REQUIRES: checkpointing_ is held
     void advance_watermark(uint64_t at_least);  // REQUIRES: checkpointing_ is held
     uint64_t settled_sequence() const;
 

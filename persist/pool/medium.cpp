@@ -36,25 +36,6 @@ void store_and_flush(void* home, const void* source, size_t bytes) {
     copy_and_write_back(home, source, bytes);
 }
 
-void zero_and_flush(void* home, size_t bytes) {
-    fill_and_write_back(home, 0, bytes);
-}
-
-void store_word_and_flush(uint64_t* home, uint64_t word) {
-    __atomic_store_n(home, word, __ATOMIC_RELAXED);
-    write_back(home, sizeof word);
-}
-
-void set_bits_and_flush(uint64_t* home, uint64_t bits) {
-    __atomic_fetch_or(home, bits, __ATOMIC_RELAXED);
-    write_back(home, sizeof *home);
-}
-
-void clear_bits_and_flush(uint64_t* home, uint64_t bits) {
-    __atomic_fetch_and(home, ~bits, __ATOMIC_RELAXED);
-    write_back(home, sizeof *home);
-}
-
 void flush(const void* home, size_t bytes) {
     write_back(home, bytes);
 }

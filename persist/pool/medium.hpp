@@ -28,11 +28,6 @@ namespace medium {
 void stream_lines(void* home, const void* source, size_t bytes);
 // Copies and flushes, whatever the alignment. Durable after the next fence.
 void store_and_flush(void* home, const void* source, size_t bytes);
-void zero_and_flush(void* home, size_t bytes);
-void store_word_and_flush(uint64_t* home, uint64_t word);
-// Words that several transactions change at the same time.
-void set_bits_and_flush(uint64_t* home, uint64_t bits);
-void clear_bits_and_flush(uint64_t* home, uint64_t bits);
 void flush(const void* home, size_t bytes);
 void fence();
 
