@@ -65,7 +65,7 @@ static pthread_mutex_t account_locks[MOST_ACCOUNTS];
 struct worker {
     PMEMobjpool* pop;
     unsigned number;
-    time_t end; /* 0: never */
+    double end; /* 0: never */
     pthread_t thread;
 };
 
@@ -109,11 +109,17 @@ static int transfer(PMEMobjpool* pop, struct bank* bank, struct journal* journal
     return result;
 }
 
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 static void* transfer_until_the_end(void* argument) {
     struct worker* const worker = argument;
     struct bank* const bank = D_RW(POBJ_ROOT(worker->pop, struct bank));
     unsigned seed = (unsigned)time(NULL) * MOST_THREADS + worker->number;
-    while (worker->end == 0 || time(NULL) < worker->end) {
+    while (worker->end == 0 || now() < worker->end) {
         const uint64_t from = (uint64_t)rand_r(&seed) % bank->accounts;
         const uint64_t to = (uint64_t)rand_r(&seed) % bank->accounts;
         const int64_t amount = rand_r(&seed) % 100;
@@ -223,7 +229,7 @@ static int run(const char* path, int seconds, unsigned threads) {
     for (unsigned i = 0; i < threads; i++) {
         workers[i].pop = pop;
         workers[i].number = i;
-        workers[i].end = seconds == 0 ? 0 : time(NULL) + seconds;
+        workers[i].end = seconds == 0 ? 0 : now() + seconds;
         if (pthread_create(&workers[i].thread, NULL, transfer_until_the_end, &workers[i]) != 0) {
             fprintf(stderr, "bank: cannot start a thread: %s\n", strerror(errno));
             exit(2);

@@ -62,6 +62,8 @@ class CrashTest {
                 one_round();
             if (faults_.empty())
                 check_that_all_room_comes_back();
+            for (unsigned i = 0; i < options_.rounds / 5 && faults_.empty(); ++i)
+                kill_during_creation();
         }
         report();
     }
@@ -128,18 +130,50 @@ class CrashTest {
             const pid_t worker = start_worker("recover");
             if (!wait_for(worker, Acknowledgements::kOpening))
                 return;
-            const Clock::time_point begin = Clock::now();
-            // Up to half as long again as the last recovery took; its end may come first, which is fine.
-            const std::uint64_t limit = recovery_time_ + recovery_time_ / 2 + 1;
-            const microseconds delay(random_() % limit);
-            while (told_->state != Acknowledgements::kRunning && Clock::now() - begin < delay)
-                ;
-            if (told_->state == Acknowledgements::kRunning)
-                recovery_time_ = elapsed_since(begin);
-            else
+            if (wait_at_most(&recovery_time_))
                 ++recoveries_killed_;
             kill_worker(worker, true);
         }
+    }
+
+    // What is left is no pool, and open says so, or it is a whole one.
+    void kill_during_creation() {
+        const std::string path = pool_path_ + ".new";
+        unlink(path.c_str());
+        told_->state = Acknowledgements::kStarting;
+        const pid_t worker = start_worker("create", path);
+        if (!wait_for(worker, Acknowledgements::kOpening))
+            return;
+        wait_at_most(&creation_time_);
+        if (!kill_worker(worker, true))
+            return;
+        PMEMobjpool* const pool = pmemobj_open(path.c_str(), kLayout);
+        if (pool == nullptr) {
+            if (errno != EINVAL && errno != ENOENT)
+                fail(std::string("opening a pool killed while it was made: ") + strerror(errno));
+        } else {
+            if (OID_IS_NULL(pmemobj_root(pool, sizeof(Root))))
+                fail(std::string("a pool killed while it was made opens, but has no root: ") +
+                     pmemobj_errormsg());
+            pmemobj_close(pool);
+            if (pmemobj_check(path.c_str(), kLayout) != 1)
+                fail(std::string("a pool killed while it was made opens, but is not sound: ") +
+                     pmemobj_errormsg());
+        }
+        unlink(path.c_str());
+    }
+
+    // Lets a worker that opens or creates go on for up to half as long again as that took the last time; its
+    // end may come first, which is fine. Returns whether it did not.
+    bool wait_at_most(std::uint64_t* usual_time) {
+        const Clock::time_point begin = Clock::now();
+        const microseconds delay(random_() % (*usual_time + *usual_time / 2 + 1));
+        while (told_->state != Acknowledgements::kRunning && Clock::now() - begin < delay)
+            ;
+        if (told_->state != Acknowledgements::kRunning)
+            return true;
+        *usual_time = elapsed_since(begin);
+        return false;
     }
 
     void verify_pool() {
@@ -192,11 +226,13 @@ class CrashTest {
                  std::to_string(room_at_the_end_) + ": room leaked");
     }
 
-    pid_t start_worker(const char* mode) {
+    pid_t start_worker(const char* mode) { return start_worker(mode, pool_path_); }
+
+    pid_t start_worker(const char* mode, const std::string& pool_path) {
         const std::string seed = std::to_string(options_.seed);
         const pid_t worker = fork();
         if (worker == 0) {
-            execl(options_.worker.c_str(), options_.worker.c_str(), pool_path_.c_str(), page_path_.c_str(),
+            execl(options_.worker.c_str(), options_.worker.c_str(), pool_path.c_str(), page_path_.c_str(),
                   seed.c_str(), mode, options_.fault.empty() ? "none" : options_.fault.c_str(), nullptr);
             fprintf(stderr, "cannot run %s: %s\n", options_.worker.c_str(), strerror(errno));
             _exit(2);
@@ -271,6 +307,7 @@ class CrashTest {
     unsigned kills_ = 0;
     unsigned recoveries_killed_ = 0;
     std::uint64_t recovery_time_ = 500;  // microseconds
+    std::uint64_t creation_time_ = 5000;
     unsigned room_when_new_ = 0;
     unsigned room_at_the_end_ = 0;
     std::vector<std::string> faults_;

@@ -1,6 +1,6 @@
 // The program that is killed: opens the pool and does operations in several threads for ever.
-//     crash_worker POOL ACKNOWLEDGEMENTS SEED run|recover [FAULT]
-// `recover` opens the pool, closes it, and ends: something to kill during recovery.
+//     crash_worker POOL ACKNOWLEDGEMENTS SEED run|recover|create [FAULT]
+// `recover` opens the pool, closes it, and ends: something to kill during recovery. `create` makes it.
 // Before each operation it says that it begins, after the library called it durable that it is done.
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -282,14 +282,15 @@ int run(int argc, char** argv) {
     acknowledgements = static_cast<Acknowledgements*>(page);
 
     acknowledgements->state = Acknowledgements::kOpening;
-    pool = pmemobj_open(argv[1], kLayout);
+    const bool creates = strcmp(argv[4], "create") == 0;
+    pool = creates ? pmemobj_create(argv[1], kLayout, kPoolSize, 0600) : pmemobj_open(argv[1], kLayout);
     if (pool == nullptr) {
-        fprintf(stderr, "crash_worker: cannot open the pool: %s\n", pmemobj_errormsg());
+        fprintf(stderr, "crash_worker: cannot %s the pool: %s\n", argv[4], pmemobj_errormsg());
         return 3;
     }
     root = static_cast<Root*>(pmemobj_direct(pmemobj_root(pool, sizeof(Root))));
     acknowledgements->state = Acknowledgements::kRunning;
-    if (strcmp(argv[4], "recover") == 0) {
+    if (creates || strcmp(argv[4], "recover") == 0) {
         pmemobj_close(pool);
         return 0;
     }
