@@ -7,7 +7,8 @@
 
 #include "probe.h"
 
-// Hidden from the optimiser, which knows what malloc does and would leave calls out.
+// Hidden from the compiler, which knows what malloc does: it would leave calls out, and believe that a block
+// is gone after a realloc that failed.
 template <class T>
 T opaque(T value) {
     asm volatile("" : "+r"(value));
@@ -70,10 +71,10 @@ void check_realloc() {
         CHECK(is_aligned(block, 16) && strcmp(block, "contents") == 0 && malloc_usable_size(block) >= size);
     }
     errno = 0;
-    CHECK(realloc(block, opaque(SIZE_MAX - 100)) == nullptr && errno == ENOMEM);
+    CHECK(realloc(opaque(block), opaque(SIZE_MAX - 100)) == nullptr && errno == ENOMEM);
     CHECK(strcmp(block, "contents") == 0);
     errno = 0;
-    CHECK(reallocarray(block, opaque(SIZE_MAX / 2), 3) == nullptr && errno == ENOMEM);
+    CHECK(reallocarray(opaque(block), opaque(SIZE_MAX / 2), 3) == nullptr && errno == ENOMEM);
     block = static_cast<char*>(reallocarray(block, 1000, 1000));
     CHECK(strcmp(block, "contents") == 0);
     CHECK(realloc(block, opaque(size_t{0})) == nullptr);
