@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -31,16 +32,32 @@ void relax(unsigned& spins) {
 
 }  // namespace
 
-void LaneLog::start(PoolHome& pool, uint64_t last_sequence) {
+bool LaneLog::start(PoolHome& pool, uint64_t last_sequence) {
     pool_ = &pool;
     const uint64_t log_bytes = pool.superblock->log_bytes;
     lane_bytes_ = std::clamp<uint64_t>(log_bytes / 16, 64u << 10, 512u << 10) / kPageBytes * kPageBytes;
     lane_bytes_ = std::min(lane_bytes_, log_bytes);
     lane_count_ = static_cast<uint32_t>(std::min<uint64_t>(log_bytes / lane_bytes_, kMostLanes));
-    for (uint32_t i = 0; i < lane_count_; ++i)
+    // An entry takes 16 bytes of the log at least.
+    homes_per_lane_ = lane_bytes_ / sizeof(Entry);
+    void* memory = mmap(nullptr, lane_count_ * homes_per_lane_ * sizeof(HomeLines), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    homes_ = static_cast<HomeLines*>(memory);
+    for (uint32_t i = 0; i < lane_count_; ++i) {
         lanes_[i].offset = pool.superblock->log_offset + i * lane_bytes_;
+        lanes_[i].homes = homes_ + i * homes_per_lane_;
+    }
     next_sequence_.store(last_sequence + 1);
     watermark_.store(last_sequence);
+    return true;
+}
+
+void LaneLog::stop() {
+    if (homes_ != nullptr)
+        munmap(homes_, lane_count_ * homes_per_lane_ * sizeof(HomeLines));
+    homes_ = nullptr;
 }
 
 // The bound is published before the sequence is taken: a checkpoint that misses it sees a smaller counter
@@ -67,66 +84,71 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
         return ENOMEM;
     const uint64_t bytes = builder.padded_bytes();
     Lane& lane = take_lane();
-    if (lane.used.load(std::memory_order_relaxed) + bytes > lane_bytes_) [[unlikely]]
+    if (lane.used + bytes > lane_bytes_) [[unlikely]]
         empty_lane(lane);
 
-    const uint64_t used = lane.used.load(std::memory_order_relaxed);
-    const uint64_t position = lane.offset + used;
+    const uint64_t position = lane.offset + lane.used;
     const uint64_t sequence = next_sequence_.fetch_add(1);
     const RecordHeader* record = builder.seal(sequence, position, pool_->superblock->log_seed);
     medium::stream_lines(pool_->home + position, record, bytes);
     medium::fence();
 
-    write_homes(EntryReader(record));
-    if (extension != nullptr) [[unlikely]]
-        write_homes(extension->reader());
+    write_homes(lane, EntryReader(record));
+    if (extension != nullptr) [[unlikely]] {
+        write_and_flush_homes(extension->reader());
+        medium::fence();
+    }
+    lane.used += bytes;
     lane.last_sequence.store(sequence, std::memory_order_relaxed);
-    lane.used.store(used + bytes, std::memory_order_release);
     lane.state.store(kFree, std::memory_order_release);
     return 0;
 }
 
-void LaneLog::write_homes(EntryReader reader) {
-    char* home = pool_->home;
-    for (EntryView entry; reader.next(entry);) {
-        auto* word = reinterpret_cast<uint64_t*>(home + entry.offset);
-        switch (entry.kind) {
-            case EntryKind::kData:
-                memcpy(home + entry.offset, entry.data, entry.operand);
-                break;
-            case EntryKind::kStore:
-                __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
-                break;
-            case EntryKind::kSetBits:
-                __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
-                break;
-            case EntryKind::kClearBits:
-                __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
-                break;
-            case EntryKind::kZero:
-                memset(home + entry.offset, 0, entry.operand);
-                break;
-            case EntryKind::kExtension:
-                break;  // commit() has its entries at hand
-        }
+void LaneLog::store_home(const EntryView& entry) {
+    char* home = pool_->home + entry.offset;
+    auto* word = reinterpret_cast<uint64_t*>(home);
+    switch (entry.kind) {
+        case EntryKind::kStore:
+            __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
+            break;
+        case EntryKind::kData:
+            memcpy(home, entry.data, entry.operand);
+            break;
+        case EntryKind::kSetBits:
+            __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
+            break;
+        case EntryKind::kClearBits:
+            __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
+            break;
+        case EntryKind::kZero:
+            memset(home, 0, entry.operand);
+            break;
+        case EntryKind::kExtension:
+            break;  // commit() has its entries at hand
     }
 }
 
-void LaneLog::flush_homes(EntryReader reader) {
+void LaneLog::write_homes(Lane& lane, EntryReader reader) {
+    uint64_t count = lane.home_count.load(std::memory_order_relaxed);
     for (EntryView entry; reader.next(entry);) {
-        if (entry.kind == EntryKind::kExtension)
-            flush_homes(EntryReader(pool_->home + entry.offset, entry.operand, UINT32_MAX));
-        else
-            medium::flush(pool_->home + entry.offset, entry.bytes());
+        store_home(entry);
+        lane.homes[count++] = HomeLines::of(entry.offset, entry.bytes());
+    }
+    lane.home_count.store(count, std::memory_order_release);
+}
+
+void LaneLog::write_and_flush_homes(EntryReader reader) {
+    for (EntryView entry; reader.next(entry);) {
+        store_home(entry);
+        medium::flush(pool_->home + entry.offset, entry.bytes());
     }
 }
 
 void LaneLog::flush_homes_of(Lane& lane) {
-    const uint64_t end = lane.used.load(std::memory_order_acquire);
-    while (lane.flushed < end) {
-        const auto* record = reinterpret_cast<const RecordHeader*>(pool_->home + lane.offset + lane.flushed);
-        flush_homes(EntryReader(record));
-        lane.flushed += record->bytes;
+    const uint64_t end = lane.home_count.load(std::memory_order_acquire);
+    for (; lane.flushed < end; ++lane.flushed) {
+        const HomeLines lines = lane.homes[lane.flushed];
+        medium::flush(pool_->home + lines.offset(), lines.bytes());
     }
 }
 
@@ -166,7 +188,8 @@ void LaneLog::empty_lane(Lane& lane) {
         if (const uint64_t last = lane.last_sequence.load(std::memory_order_relaxed);
             last > watermark_.load(std::memory_order_relaxed))
             advance_watermark(last);
-        lane.used.store(0, std::memory_order_relaxed);
+        lane.used = 0;
+        lane.home_count.store(0, std::memory_order_relaxed);
         lane.flushed = 0;
     }
     lane.state.store(next_sequence_.load());

@@ -15,7 +15,8 @@ namespace terrace::persist {
 
 class LaneLog {
   public:
-    void start(PoolHome& pool, uint64_t last_sequence);
+    [[nodiscard]] bool start(PoolHome& pool, uint64_t last_sequence);  // false: DRAM is short
+    void stop();
 
     // REQUIRES: record.padded_bytes() <= largest_record(). `extension`: the entries that the record refers
     // to, or null. ENSURES: on 0, the record is durable, and its effects are at home in memory order after
@@ -30,23 +31,39 @@ class LaneLog {
 
   private:
     static constexpr uint32_t kMostLanes = 64;
+    // Kept apart from the records, because those were written around the caches and would have to be fetched
+    // again.
+    struct HomeLines {
+        uint64_t packed;  // the first line's number in the high 44 bits, how many lines in the low 20
+
+        static HomeLines of(uint64_t offset, uint64_t bytes) {
+            const uint64_t first = offset / kLineBytes;
+            return {first << 20 | ((offset + bytes + kLineBytes - 1) / kLineBytes - first)};
+        }
+        uint64_t offset() const { return (packed >> 20) * kLineBytes; }
+        uint64_t bytes() const { return (packed & 0xfffff) * kLineBytes; }
+    };
     struct alignas(128) Lane {
         // kFree, kTaken, or, while a commit is under way, a lower bound of its sequence: the watermark stays
         // below it.
         std::atomic<uint64_t> state;
-        // Where the finished records of this lane end, relative to its start.
-        std::atomic<uint64_t> used;
         std::atomic<uint64_t> last_sequence;
         uint64_t offset;
-        uint64_t flushed;  // the homes of the records before this are durable; guarded by checkpointing_
+        uint64_t used;  // bytes; touched by the owner only
+        // The homes that this lane's records changed, as HomeLines; those before `flushed` are durable.
+        // `flushed` is guarded by checkpointing_.
+        HomeLines* homes;
+        std::atomic<uint64_t> home_count;
+        uint64_t flushed;
     };
     static constexpr uint64_t kFree = 0;
     static constexpr uint64_t kTaken = UINT64_MAX;
 
     Lane& take_lane();
     void empty_lane(Lane& lane);
-    void write_homes(EntryReader reader);
-    void flush_homes(EntryReader reader);
+    void write_homes(Lane& lane, EntryReader reader);
+    void write_and_flush_homes(EntryReader reader);
+    void store_home(const EntryView& entry);
     void flush_homes_of(Lane& lane);            // REQUIRES: checkpointing_ is held
     void advance_watermark(uint64_t at_least);  // REQUIRES: checkpointing_ is held
     uint64_t settled_sequence() const;
@@ -58,6 +75,8 @@ class LaneLog {
     alignas(128) std::atomic<uint64_t> watermark_{0};
     Mutex checkpointing_;
     uint32_t next_slot_ = 0;
+    HomeLines* homes_ = nullptr;  // of all lanes
+    uint64_t homes_per_lane_ = 0;
     Lane lanes_[kMostLanes] = {};
 };
 

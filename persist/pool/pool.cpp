@@ -99,7 +99,7 @@ Pool* start_pool(int file, const char* path, const Superblock& superblock, uint6
     pool->run_id = (pool->run_id | 4) & ~1ull;
     int error = 0;
     if (mapping.granularity == Granularity::kCacheLine)
-        pool->lanes.start(pool->media, last_sequence);
+        error = pool->lanes.start(pool->media, last_sequence) ? 0 : ENOMEM;
     else
         error = pool->pages.start(pool->media, last_sequence);
     const bool has_heap = pool->heap.start(
@@ -112,6 +112,7 @@ Pool* start_pool(int file, const char* path, const Superblock& superblock, uint6
         fail(error == 0 && has_heap ? EMFILE : ENOMEM, "%s: %s", path,
              error == 0 && has_heap ? "too many pools are open" : "no memory to open the pool");
         pool->pages.stop();
+        pool->lanes.stop();
         if (has_heap)
             pool->heap.stop();
         unmap_pool_file(mapping);
@@ -268,6 +269,7 @@ void close_pool(Pool& pool) {
             log_error("closing a pool: %s; what was committed is in its log", strerror(error));
     }
     pool.pages.stop();
+    pool.lanes.stop();
     pool.heap.stop();
     const int file = pool.media.file;
     Mapping mapping = pool.mapping;

@@ -68,7 +68,6 @@ class RecordBuilder {
             buffer_.take(sizeof(RecordHeader));
     }
     void add_data(uint64_t offset, const void* source, uint64_t bytes);
-    void add_zero(uint64_t offset, uint64_t bytes) { add(EntryKind::kZero, offset, bytes); }
     void add_store(uint64_t offset, uint64_t word) { add(EntryKind::kStore, offset, word); }
     void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
     void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }

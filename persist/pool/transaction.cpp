@@ -22,7 +22,11 @@ int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
         char* place = old_bytes_.room(bytes);
         if (place == nullptr) [[unlikely]]
             return ENOMEM;
-        memcpy(place, pool->media.base + offset, bytes);
+        const char* source = pool->media.base + offset;
+        if (bytes == 8)
+            memcpy(place, source, 8);  // one load and one store; the common case
+        else
+            memcpy(place, source, bytes);
     }
     // A neighbour in the file whose old bytes are neighbours too grows instead.
     if (!ranges_.empty()) {
@@ -44,6 +48,9 @@ int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
 int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
     if (bytes == 0 || index_.is_in_large(offset, bytes))
         return 0;
+    // The commit will store there; by then the line has arrived.
+    if (pool->media.home != nullptr)
+        __builtin_prefetch(pool->media.home + offset, 1);
     if (bytes > RangeIndex::kSmall) {
         if (int error = note(offset, bytes, keep_old_bytes))
             return error;
