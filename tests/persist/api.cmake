@@ -5,10 +5,13 @@ terrace_test(NAME persist_libpmem LABELS unit SOURCES api_libpmem_test.cpp LIBRA
 
 if(TARGET libpmemobj)
   terrace_test(NAME persist_api LABELS unit
-    SOURCES api_pool_test.cpp api_atomic_test.cpp api_transaction_test.cpp LIBRARIES libpmemobj)
+    SOURCES
+      api_pool_test.cpp api_atomic_test.cpp
+      api_transaction_test.cpp api_transaction_heap_test.cpp api_transaction_threads_test.cpp
+    LIBRARIES libpmemobj)
   # TX_BEGIN is a setjmp, and a nested one declares its variables anew: both warnings come with the interface.
   target_compile_options(persist_api PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-clobbered>)
-  set_source_files_properties(api_transaction_test.cpp PROPERTIES COMPILE_OPTIONS -Wno-shadow)
+  set_source_files_properties(api_transaction_test.cpp api_transaction_threads_test.cpp PROPERTIES COMPILE_OPTIONS -Wno-shadow)
 
   # One program in both languages, in each standard that the header promises.
   function(api_program name source standard)
