@@ -77,7 +77,7 @@ install_packages() {
     missing=$(missing_packages $wanted)
     [ -n "$missing" ] || return 0
 
-    headline "Installing $(wc -l <<<"$missing") Debian packages" $missing
+    headline "Installing Debian packages:" $missing
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
         die "installing packages needs root or sudo, and neither is here. As root, run:" \
             "apt-get install --no-install-recommends $(tr '\n' ' ' <<<"$missing")"
