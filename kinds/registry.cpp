@@ -10,6 +10,8 @@
 #include "kinds/static_kinds.hpp"
 #include "kinds/thread_caches.hpp"
 #include "src/check.hpp"
+#include "src/jemalloc/thread_end.hpp"
+#include "src/log.hpp"
 
 namespace terrace::kinds {
 
@@ -91,9 +93,14 @@ void initialise() {
         return;
     __atomic_store_n(&cpu_count, count_cpus(), __ATOMIC_RELAXED);
     pthread_atfork(lock_inner, unlock_inner, reinitialise_inner);
-    unsigned arenas = 0;
-    [[maybe_unused]] const int error =
-        jemalloc::read_value("arenas.narenas", &arenas);  // makes jemalloc register its own
+    jemalloc::call_at_thread_end(close_caches_of_this_thread);
+    // The first call makes jemalloc register its own handlers. Arena 0 serves whoever asks in a thread that
+    // jemalloc has let go of, and such memory must be known to be ours too.
+    jemalloc::ExtentHooks* const hooks = &default_kind.hooks;
+    if (const int error = jemalloc::write_value("arena.0.extent_hooks", hooks); error != 0)
+        log_error(
+            "jemalloc refuses extent hooks for arena 0 (%d); memory allocated at a thread's end may be lost",
+            error);
     pthread_atfork(lock_outer, unlock_outer, reinitialise_outer);
     __atomic_store_n(&state, kDone, __ATOMIC_RELEASE);
 }

@@ -1,7 +1,6 @@
 #include "kinds/thread_caches.hpp"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/mman.h>
 
 #include "kinds/registry.hpp"
@@ -16,8 +15,6 @@ namespace {
 constexpr std::size_t kRestBytes = (kMaxKinds - kInlineEntries) * sizeof(CacheEntry);
 
 constinit Mutex caches_lock;
-pthread_key_t at_thread_end;
-bool at_thread_end_exists = false;  // (caches_lock to write)
 
 unsigned tcache_of(int flags) {
     return (static_cast<unsigned>(flags) >> 8 & 0xfff) - 2;
@@ -50,8 +47,10 @@ void close_entry(unsigned slot, CacheEntry& entry) {
     entry = {};
 }
 
-// Other destructors of this thread may still allocate and free after this one; they go without a cache.
-void end_thread(void*) {
+}  // namespace
+
+// Whoever in this thread still allocates and frees after this goes without a cache.
+void close_caches_of_this_thread() {
     LockGuard guard(caches_lock);
     thread_caches.ending = true;
     for (unsigned slot = 0; slot < kInlineEntries; ++slot)
@@ -64,6 +63,8 @@ void end_thread(void*) {
     thread_caches.rest = nullptr;
 }
 
+namespace {
+
 CacheEntry* entry_of(unsigned slot) {
     if (slot < kInlineEntries)
         return &thread_caches.first[slot];
@@ -75,20 +76,6 @@ CacheEntry* entry_of(unsigned slot) {
         thread_caches.rest = static_cast<CacheEntry*>(memory);
     }
     return &thread_caches.rest[slot - kInlineEntries];
-}
-
-// True when end_thread will run for this thread, so that its caches are not leaked.
-bool end_will_be_seen() {
-    if (!__atomic_load_n(&at_thread_end_exists, __ATOMIC_ACQUIRE)) {
-        LockGuard guard(caches_lock);
-        if (!at_thread_end_exists) {
-            if (pthread_key_create(&at_thread_end, end_thread) != 0)
-                return false;
-            __atomic_store_n(&at_thread_end_exists, true, __ATOMIC_RELEASE);
-        }
-    }
-    return pthread_getspecific(at_thread_end) != nullptr ||
-           pthread_setspecific(at_thread_end, &thread_caches) == 0;
 }
 
 }  // namespace
@@ -104,18 +91,14 @@ int open_cache(memkind* kind) {
     int flags = jemalloc::arena_flag(arena) | jemalloc::kTcacheNone;
     CacheEntry* const entry = thread_caches.ending ? nullptr : entry_of(kind->slot);
     if (entry != nullptr) {
-        // pthread_setspecific may allocate, and the preload library brings that back here: be ready for it.
-        *entry = {kind->serial, flags};
-        if (end_will_be_seen()) {
-            LockGuard guard(caches_lock);
-            unsigned tcache = 0;
-            if (jemalloc::read_value("tcache.create", &tcache) == 0) {
-                if (tcache < jemalloc::kMostTcaches) {
-                    note_tcache(kind, tcache, true);
-                    flags = jemalloc::arena_flag(arena) | jemalloc::tcache_flag(tcache);
-                } else {
-                    destroy_tcache(tcache);
-                }
+        LockGuard guard(caches_lock);
+        unsigned tcache = 0;
+        if (jemalloc::read_value("tcache.create", &tcache) == 0) {
+            if (tcache < jemalloc::kMostTcaches) {
+                note_tcache(kind, tcache, true);
+                flags = jemalloc::arena_flag(arena) | jemalloc::tcache_flag(tcache);
+            } else {
+                destroy_tcache(tcache);
             }
         }
         *entry = {kind->serial, flags};

@@ -58,6 +58,9 @@ inline int flags_for(memkind* kind) {
 // REQUIRES: no thread uses the kind any more.
 void close_caches_of(memkind* kind);
 
+// To be called when the thread ends, before jemalloc lets go of it.
+void close_caches_of_this_thread();
+
 // The lock that open and close take, for fork().
 Mutex& thread_caches_lock();
 

@@ -5,8 +5,8 @@
 #
 # 1. leave out the C++ operators: they would replace the program's new and delete;
 # 2. link the rest into one relocatable object, so that the members' references to each other are settled;
-# 3. give the public names our prefix (names.txt; a source build has it already) and turn the two libc calls with which
-#    jemalloc looks for its options towards us (seam.txt);
+# 3. give the public names our prefix (names.txt; a source build has it already) and turn three libc calls towards us
+#    (seam.txt): those with which jemalloc looks for its options, and the one with which it learns that a thread ends;
 # 4. make everything else local (keep.txt).
 set -eu
 archive=$1 output=$2

@@ -1,0 +1,44 @@
+#include "src/jemalloc/thread_end.hpp"
+
+#include <limits.h>
+#include <pthread.h>
+
+namespace terrace::jemalloc {
+namespace {
+
+using Destructor = void (*)(void*);
+
+// jemalloc makes one key, while it initialises itself and before any thread has a value for it.
+pthread_key_t jemallocs_key;
+Destructor jemallocs_destructor = nullptr;
+void (*before_cleanup)() = nullptr;
+__thread int rounds = 0;
+
+void in_each_round(void* value) {
+    // jemalloc sets its key once more when it is done, to be told about the next round: that call is for
+    // itself.
+    if (rounds < PTHREAD_DESTRUCTOR_ITERATIONS && ++rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+        pthread_setspecific(jemallocs_key, value);
+        return;
+    }
+    if (void (*const function)() = __atomic_load_n(&before_cleanup, __ATOMIC_ACQUIRE); function != nullptr)
+        function();
+    jemallocs_destructor(value);
+}
+
+}  // namespace
+
+void call_at_thread_end(void (*function)()) {
+    __atomic_store_n(&before_cleanup, function, __ATOMIC_RELEASE);
+}
+
+}  // namespace terrace::jemalloc
+
+extern "C" __attribute__((visibility("hidden"))) int terrace_je_pthread_key_create(
+    pthread_key_t* key, void (*destructor)(void*)) {
+    using namespace terrace::jemalloc;
+    jemallocs_destructor = destructor;
+    const int error = pthread_key_create(&jemallocs_key, in_each_round);
+    *key = jemallocs_key;
+    return error;
+}
