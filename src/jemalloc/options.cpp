@@ -11,7 +11,8 @@ extern "C" {
 // arenas instead of one shared arena. narenas 1: jemalloc's automatic arenas serve only its own bookkeeping;
 // every kind makes its own.
 __attribute__((visibility("hidden"))) extern const char* terrace_je_malloc_conf;
-const char* terrace_je_malloc_conf = "tcache_max:65536,oversize_threshold:0,narenas:1,muzzy_decay_ms:0";
+const char* terrace_je_malloc_conf =
+    "tcache:false,tcache_max:65536,oversize_threshold:0,narenas:1,muzzy_decay_ms:0";
 
 // The one variable that reaches our jemalloc is memkind's own, whatever name it asks for.
 __attribute__((visibility("hidden"))) char* terrace_je_secure_getenv(const char*) {
