@@ -27,8 +27,21 @@ std::int64_t signed_bytes(size_t bytes) {
     return static_cast<std::int64_t>(bytes);
 }
 
-void count_allocated(unsigned slot, const void* block) {
-    tiering::account(slot, signed_bytes(kinds::usable_size(block)));
+// What the block really takes; as kinds::usable_size, for callers that know the kind already.
+// REQUIRES: the block is in `kind`.
+inline std::int64_t bytes_in(memkind_t kind, const void* block) {
+    if (kind->foreign_heap != nullptr) [[unlikely]]
+        return signed_bytes(kinds::usable_size(block));
+    return signed_bytes(jemalloc::terrace_je_sallocx(block, 0));
+}
+
+// Counts a fresh block where it is. That is where it was asked for, but at a thread's very end, when jemalloc
+// takes what it gets: then it is in MEMKIND_DEFAULT.
+inline void count_allocated(memkind_t wished, const void* block) {
+    const memkind_t kind = kinds::kind_of(block);
+    if (kind != wished) [[unlikely]]
+        tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
+    tiering::account(kinds::slot_of(kind), bytes_in(kind, block));
 }
 
 // The tier that the policy wants.
@@ -79,7 +92,7 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
             if (for_another_round)
                 continue;
             if (void* block = allocate(tier.kind)) {
-                count_allocated(tier.slot, block);
+                count_allocated(tier.kind, block);
                 return block;
             }
             note_full(memory, tier, size);
@@ -96,7 +109,7 @@ inline void* place(memtier_memory* memory, size_t size, Allocate allocate) {
     Tier& tier = memory->tiers[chosen];
     if (!is_passed_over(tier)) [[likely]] {
         if (void* block = allocate(tier.kind)) [[likely]] {
-            count_allocated(tier.slot, block);
+            count_allocated(tier.kind, block);
             return block;
         }
         note_full(memory, tier, size);
@@ -113,9 +126,8 @@ inline void* place_in_kind(memkind_t kind, Allocate allocate) {
     }
     void* block = allocate(kind);
     if (block != nullptr) {
-        const unsigned slot = kinds::slot_of(kind);
-        tiering::ensure_tenant(slot, kind->serial);
-        count_allocated(slot, block);
+        tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
+        count_allocated(kind, block);
     }
     return block;
 }
@@ -152,21 +164,23 @@ int aligned_result(void** memptr, size_t alignment, size_t size, Allocate alloca
     return 0;
 }
 
-// Frees a block of this library's. 3 lookups of the address: its kind, its size, and jemalloc's to free it.
+// Frees a block of this library's.
 inline void free_own(memkind_t kind, void* block) {
     const int saved_errno = errno;
-    tiering::account(kinds::slot_of(kind), -signed_bytes(kinds::usable_size(block)));
-    kinds::deallocate(block);
+    tiering::account(kinds::slot_of(kind), -bytes_in(kind, block));
+    kinds::deallocate_in(kind, block);
     errno = saved_errno;
 }
 
 // The block resized within its kind, and counted; nullptr and everything as before when the kind has no room.
 // REQUIRES: the block is in `kind`; size > 0.
 void* resize(memkind_t kind, void* block, size_t size) {
-    const std::int64_t before = signed_bytes(kinds::usable_size(block));
+    const std::int64_t before = bytes_in(kind, block);
     void* resized = kinds::reallocate(block, size);
-    if (resized != nullptr)
-        tiering::account(kinds::slot_of(kind), signed_bytes(kinds::usable_size(resized)) - before);
+    if (resized != nullptr) {
+        tiering::account(kinds::slot_of(kind), -before);
+        count_allocated(kind, resized);
+    }
     return resized;
 }
 
