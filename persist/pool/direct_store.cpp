@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "persist/pool/registry.hpp"
 #include "persist/pool/thread_state.hpp"
@@ -54,6 +55,37 @@ class StripeGuard {
     uint64_t first_;
     uint64_t last_;
     uint64_t wrapped_;
+};
+
+// The same for many ranges at once.
+class StripeSetGuard {
+  public:
+    StripeSetGuard(Pool& pool, const GrowArray<PendingFlush>& ranges) : pool_(pool) {
+        for (const PendingFlush& range : ranges) {
+            const uint64_t first = range.offset / kLineBytes;
+            const uint64_t last = (range.offset + range.bytes - 1) / kLineBytes;
+            for (uint64_t line = first; line <= last && line < first + kStripes; ++line)
+                held_[line % kStripes / 64] |= 1ull << (line % 64);
+        }
+        for_each([](std::atomic<uint32_t>& stripe) { lock_stripe(stripe); });
+    }
+    ~StripeSetGuard() {
+        for_each([](std::atomic<uint32_t>& stripe) { stripe.store(0, std::memory_order_release); });
+    }
+    StripeSetGuard(const StripeSetGuard&) = delete;
+    StripeSetGuard& operator=(const StripeSetGuard&) = delete;
+
+  private:
+    template <class Action>
+    void for_each(Action action) {
+        for (uint64_t word = 0; word < kStripes / 64; ++word) {
+            for (uint64_t bits = held_[word]; bits != 0; bits &= bits - 1)
+                action(pool_.stripes[word * 64 + static_cast<uint64_t>(std::countr_zero(bits))]);
+        }
+    }
+
+    Pool& pool_;
+    uint64_t held_[kStripes / 64] = {};
 };
 
 int persist_uncovered(Pool& pool, uint64_t offset, uint64_t bytes) {
@@ -145,10 +177,16 @@ int drain(Pool& pool) {
         return 0;
     }
     int result = 0;
-    for (uint64_t i = 0; i < state.pending.size(); ++i) {
-        const PendingFlush flush = state.pending[i];
-        if (const int error = persist_range(pool, flush.offset, flush.bytes))
-            result = error;
+    if (state.transaction.is_running_in(pool)) {
+        for (const PendingFlush& flush : state.pending) {
+            if (const int error = persist_range(pool, flush.offset, flush.bytes))
+                result = error;
+        }
+    } else {
+        StripeSetGuard guard(pool, state.pending);
+        state.record.reset();
+        add_pending_flushes(pool, state.record);
+        result = commit_record(pool, state.record);
     }
     state.pending.clear();
     return result;

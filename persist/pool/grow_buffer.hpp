@@ -85,6 +85,8 @@ class GrowArray {
     }
     T* begin() { return reinterpret_cast<T*>(buffer_.data()); }
     T* end() { return begin() + size(); }
+    const T* begin() const { return reinterpret_cast<const T*>(buffer_.data()); }
+    const T* end() const { return begin() + size(); }
     T& operator[](size_t i) { return begin()[i]; }
     T& back() { return begin()[size() - 1]; }
     size_t size() const { return buffer_.size() / sizeof(T); }

@@ -61,11 +61,11 @@ void sync_directory_of(const char* path) {
     close(file);
 }
 
-// The log is really written, not only reserved: a later fdatasync then has no metadata to write.
-int lay_out(int file, Superblock& superblock) {
-    if (int error = write_zeros(
-            file, 0,
-            superblock.pages_offset < (64u << 20) ? superblock.pages_offset : superblock.page_table_offset))
+// The log is really written, not only reserved: a later fdatasync then has no metadata to write. Of a new
+// file the rest is zeros already; of a file that is taken over, the heap's tables must become so.
+int lay_out(int file, Superblock& superblock, bool is_new) {
+    const uint64_t end = is_new ? superblock.segment_table_offset : superblock.pages_offset;
+    if (int error = write_zeros(file, 0, end))
         return error;
     const WatermarkSlot slot = make_watermark(0, superblock.log_seed);
     for (uint64_t offset : kWatermarkOffset) {
@@ -176,7 +176,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
         error = posix_fallocate(file, 0, static_cast<off_t>(bytes));
         if (error == 0) {
             plan_superblock(superblock, bytes, layout);
-            error = lay_out(file, superblock);
+            error = lay_out(file, superblock, is_new);
         }
         if (error != 0)
             fail(error, "%s: cannot be given %llu bytes: %s", path, static_cast<unsigned long long>(bytes),

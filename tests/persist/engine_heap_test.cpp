@@ -63,7 +63,7 @@ TEST_P(HeapTest, FreedNeighboursMerge) {
 TEST_P(HeapTest, SpaceOfSmallObjectsComesBackForOtherSizes) {
     create();
     const uint64_t empty = free_bytes();
-    for (size_t bytes : {32, 64, 100, 1000, 5000, 16384, 30000}) {
+    for (size_t bytes : {32u, 64u, 100u, 1000u, 5000u, 16384u, 30000u}) {
         std::vector<PMEMoid> objects;
         for (PMEMoid oid; pmemobj_alloc(pool_, &oid, bytes, bytes, nullptr, nullptr) == 0;)
             objects.push_back(oid);
@@ -172,7 +172,7 @@ TEST_P(HeapTest, AlignmentIsKept) {
     create(32 << 20);
     Heap& heap = pool_of(pool_).heap;
     for (uint64_t alignment = 16; alignment <= (1 << 20); alignment *= 2) {
-        for (uint64_t bytes : {1, 48, 100, 5000, 100000}) {
+        for (uint64_t bytes : {1u, 48u, 100u, 5000u, 100000u}) {
             const Block block = heap.reserve(bytes, 0, alignment);
             ASSERT_NE(block.offset, 0u);
             EXPECT_EQ(block.offset % alignment, 0u) << bytes << " bytes at " << alignment;

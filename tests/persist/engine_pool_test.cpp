@@ -68,7 +68,7 @@ TEST_P(PoolFile, WithBothSuperblocksDamagedIsRefusedUnchanged) {
 }
 
 TEST_P(PoolFile, WithOneSuperblockDamagedIsRepaired) {
-    for (size_t copy : {0, 1}) {
+    for (size_t copy : {0u, 1u}) {
         std::string pool = sound_pool();
         const std::string sound = pool;
         memset(pool.data() + copy * 4096, 0x5a, 4096);
@@ -154,7 +154,7 @@ TEST_P(PoolFile, AnyByteOfTheMetadataMayBeWrongWithoutACrash) {
                 pmemobj_type_num(oid);
             }
             PMEMoid oid;
-            for (int i = 0; i < 50; ++i)
+            for (size_t i = 0; i < 50; ++i)
                 pmemobj_alloc(pool, &oid, 1 + i * 300, 1, nullptr, nullptr);
             pmemobj_close(pool);
         });
