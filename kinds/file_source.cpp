@@ -43,10 +43,11 @@ bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
     do {
         error = posix_fallocate(file, static_cast<off_t>(offset), static_cast<off_t>(size));
     } while (error == EINTR);
-    if (error != 0)
-        log_info("the file of a kind cannot grow by %zu bytes: %s", size, strerror(error));
+    if (error == 0)
+        return true;
+    log_info("the file of a kind cannot grow by %zu bytes: %s", size, strerror(error));
     errno = error;
-    return error == 0;
+    return false;
 }
 
 bool punch_hole(int file, std::size_t offset, std::size_t size) {

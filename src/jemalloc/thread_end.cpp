@@ -14,13 +14,21 @@ Destructor jemallocs_destructor = nullptr;
 void (*before_cleanup)() = nullptr;
 __thread int rounds = 0;
 
+// ThreadSanitizer forgets the thread in the last round, and the cleanup takes locks, which it watches.
+#ifdef __SANITIZE_THREAD__
+constexpr int kCleanupRound = PTHREAD_DESTRUCTOR_ITERATIONS - 1;
+#else
+constexpr int kCleanupRound = PTHREAD_DESTRUCTOR_ITERATIONS;
+#endif
+
 void in_each_round(void* value) {
-    // jemalloc sets its key once more when it is done, to be told about the next round: that call is for
-    // itself.
-    if (rounds < PTHREAD_DESTRUCTOR_ITERATIONS && ++rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    if (++rounds < kCleanupRound) {
         pthread_setspecific(jemallocs_key, value);
         return;
     }
+    // jemalloc sets its key when it is done, to hear of one more round, in which it would do nothing.
+    if (rounds > kCleanupRound)
+        return;
     if (void (*const function)() = __atomic_load_n(&before_cleanup, __ATOMIC_ACQUIRE); function != nullptr)
         function();
     jemallocs_destructor(value);

@@ -34,6 +34,12 @@ TEST(EarlyAndLate, AConstructorCanAllocate) {
     EXPECT_EQ(memkind_detect_kind(from_a_constructor), MEMKIND_REGULAR);
 }
 
+// In the last round ThreadSanitizer has forgotten the thread, and any lock that it watches crashes in it.
+#ifdef __SANITIZE_THREAD__
+constexpr int kRounds = 3;
+#else
+constexpr int kRounds = 4;
+#endif
 pthread_key_t key;
 int rounds = 0;
 int known = 0;
@@ -48,13 +54,16 @@ void allocate_in_each_round(void* memory) {
     void* const another = memkind_malloc(MEMKIND_REGULAR, 50);
     known += memkind_detect_kind(another) != nullptr;
     of_its_kind += memkind_detect_kind(another) == MEMKIND_REGULAR;
-    pthread_setspecific(key, another);
+    if (rounds < kRounds)
+        pthread_setspecific(key, another);
+    else
+        memkind_free(nullptr, another);
 }
 
 TEST(EarlyAndLate, AThreadsDestructorsCanAllocateAndFreeToTheLast) {
     ASSERT_EQ(pthread_key_create(&key, allocate_in_each_round), 0);
     std::thread([] { pthread_setspecific(key, memkind_malloc(MEMKIND_REGULAR, 50)); }).join();
-    EXPECT_GE(rounds, 4);
+    EXPECT_EQ(rounds, kRounds);
     EXPECT_EQ(known, rounds);
     EXPECT_GE(of_its_kind, rounds - 1);
     pthread_key_delete(key);
