@@ -54,9 +54,8 @@ std::vector<void*> pages_of(std::span<const Block> blocks) {
         for (std::uintptr_t page = first; page <= last; ++page)
             pages.push_back(reinterpret_cast<void*>(page * kPage));
     }
-    std::ranges::sort(pages);
-    const auto repeated = std::ranges::unique(pages);
-    pages.erase(repeated.begin(), repeated.end());
+    std::sort(pages.begin(), pages.end());
+    pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
     return pages;
 }
 
@@ -64,7 +63,7 @@ std::vector<void*> pages_of(std::span<const Block> blocks) {
 // forbidden.
 void ask_nodes(std::span<void*> pages, std::span<int> nodes) {
     if (syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, nodes.data(), 0) != 0)
-        std::ranges::fill(nodes, -1);
+        std::fill(nodes.begin(), nodes.end(), -1);
 }
 
 // A page of a file can be in the page cache without being mapped; mincore sees it, move_pages does not.
@@ -109,7 +108,8 @@ Survey survey_pages(std::span<const Block> blocks) {
     const std::vector<Mapping> mappings = read_mappings();
     for (void* const page : pages) {
         const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(page);
-        const auto after = std::ranges::upper_bound(mappings, address, {}, &Mapping::begin);
+        const auto after = std::upper_bound(mappings.begin(), mappings.end(), address,
+                                            [](std::uintptr_t a, const Mapping& m) { return a < m.begin; });
         if (after == mappings.begin() || address >= std::prev(after)->end)
             continue;
         const std::string& file = std::prev(after)->file;
