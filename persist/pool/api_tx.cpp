@@ -46,19 +46,6 @@ void release_locks(Transaction& tx) {
     tx.locks.clear();
 }
 
-// A range that holds a lock of this very transaction must not be rolled back over it: the lock is held.
-void roll_back_around_locks(Transaction& tx) {
-    constexpr size_t kLockBytes = 64;
-    GrowBuffer kept;
-    char* copies = tx.locks.empty() ? nullptr : kept.room(tx.locks.size() * kLockBytes);
-    for (size_t i = 0; copies != nullptr && i < tx.locks.size(); ++i)
-        memcpy(copies + i * kLockBytes, tx.locks[i].lock, kLockBytes);
-    tx.roll_back();
-    for (size_t i = 0; copies != nullptr && i < tx.locks.size(); ++i)
-        memcpy(tx.locks[i].lock, copies + i * kLockBytes, kLockBytes);
-    kept.release();
-}
-
 int add_lock(Transaction& tx, pobj_tx_param type, void* lock) {
     for (const Transaction::HeldLock& held : tx.locks) {
         if (held.lock == lock)
@@ -91,7 +78,7 @@ Transaction& transaction_at_work(const char* function) {
 void abort_transaction(Transaction& tx, int error) {
     enter(tx, TX_STAGE_ONABORT);
     if (tx.levels.size() == 1)
-        roll_back_around_locks(tx);
+        tx.roll_back();
     tx.last_error = error;
     errno = error;
     call_back(tx);

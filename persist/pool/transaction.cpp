@@ -202,12 +202,32 @@ int Transaction::commit() {
     return 0;
 }
 
+// Restores a range except for the locks in it that this transaction holds: other threads wait on those bytes
+// and change them meanwhile.
+void Transaction::restore(char* to, const char* from, uint64_t bytes) {
+    constexpr uint64_t kPersistentLockBytes = 64;
+    uint64_t at = 0;
+    while (at < bytes) {
+        uint64_t stop = bytes;    // restore up to here,
+        uint64_t resume = bytes;  // and go on here
+        for (const HeldLock& held : locks) {
+            const auto* lock = static_cast<const char*>(held.lock);
+            if (lock + kPersistentLockBytes <= to + at || lock >= to + stop)
+                continue;
+            stop = lock <= to + at ? at : static_cast<uint64_t>(lock - to);
+            resume = std::min(bytes, static_cast<uint64_t>(lock + kPersistentLockBytes - to));
+        }
+        memcpy(to + at, from + at, stop - at);
+        at = resume;
+    }
+}
+
 void Transaction::roll_back() {
     char* base = pool->media.base;
     for (uint64_t i = ranges_.size(); i > 0; --i) {
         const Range& range = ranges_[i - 1];
         if (range.old_bytes != kNoOldBytes)
-            memcpy(base + range.offset, old_bytes_.data() + range.old_bytes, range.bytes);
+            restore(base + range.offset, old_bytes_.data() + range.old_bytes, range.bytes);
     }
     for (const Allocation& allocation : allocations_)
         pool->heap.release(allocation.block);

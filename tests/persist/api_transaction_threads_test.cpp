@@ -39,6 +39,41 @@ TEST_P(ATransactionAmongThreads, HoldsItsLocksToTheEndOfTheOutermost) {
     }
 }
 
+// The bytes of a held lock change while others wait for it: an abort that put old ones back would lose a
+// wake-up, and this test would hang.
+TEST_P(ATransactionAmongThreads, LosesNoWaiterWhenItAbortsOverItsLocks) {
+    struct Locked {
+        std::uint64_t before;
+        PMEMmutex mutex;
+        PMEMrwlock rwlock;
+        std::uint64_t after;
+    };
+    PMEMoid oid;
+    ASSERT_EQ(pmemobj_zalloc(pool, &oid, sizeof(Locked), 1), 0);
+    Locked* const locked = static_cast<Locked*>(pmemobj_direct(oid));
+    constexpr int kThreads = 4;
+    constexpr int kRounds = 60;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < kRounds; ++i) {
+                TX_BEGIN_PARAM(pool, TX_PARAM_MUTEX, &locked->mutex, TX_PARAM_RWLOCK, &locked->rwlock) {
+                    add(locked, sizeof *locked);
+                    ++locked->before;
+                    ++locked->after;
+                    if ((i + t) % 3 == 0)
+                        pmemobj_tx_abort(EINVAL);
+                }
+                TX_END
+            }
+        });
+    }
+    for (std::thread& thread : threads)
+        thread.join();
+    EXPECT_EQ(locked->before, static_cast<std::uint64_t>(kThreads * kRounds) * 2 / 3);
+    EXPECT_EQ(locked->after, locked->before);
+}
+
 TEST_P(ATransactionAmongThreads, KeepsItsLockWhenAnAbortRestoresTheObjectAroundIt) {
     struct Locked {
         std::uint64_t value;
