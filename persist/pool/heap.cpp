@@ -263,8 +263,8 @@ Slab* Heap::new_slab() {
         auto* batch = static_cast<SlabBatch*>(memory);
         batch->next = batches_;
         batches_ = batch;
-        auto* slabs = reinterpret_cast<Slab*>(static_cast<char*>(memory) + kLineBytes);
-        for (uint64_t i = 0; i < (kSlabBatchBytes - kLineBytes) / sizeof(Slab); ++i) {
+        auto* slabs = reinterpret_cast<Slab*>(static_cast<char*>(memory) + alignof(Slab));
+        for (uint64_t i = 0; i < (kSlabBatchBytes - alignof(Slab)) / sizeof(Slab); ++i) {
             slabs[i].next = spare_slabs_;
             spare_slabs_ = &slabs[i];
         }

@@ -19,7 +19,7 @@ namespace terrace::persist {
 
 struct Arena;
 
-struct Slab {
+struct alignas(128) Slab {  // two arenas never share a line
     uint64_t first_page;
     uint64_t type_number;  // of all its objects, unless mixed
     Slab* next;
@@ -144,7 +144,7 @@ class Heap {
     std::atomic<bool> damaged_{false};
 };
 
-struct Arena {
+struct alignas(128) Arena {
     Mutex lock;
     Slab* bins[kSizeClassCount][Heap::kTypeSlots];
 };

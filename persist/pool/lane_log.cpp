@@ -61,7 +61,8 @@ void LaneLog::stop() {
 }
 
 // The bound is published before the sequence is taken: a checkpoint that misses it sees a smaller counter
-// instead.
+// instead. One more than the lane's last sequence will do, and spares two threads a look at the counter that
+// they both change.
 LaneLog::Lane& LaneLog::take_lane() {
     if (t_lane == UINT32_MAX) [[unlikely]]
         t_lane = g_next_lane.fetch_add(1, std::memory_order_relaxed) % kMostLanes;
@@ -70,7 +71,7 @@ LaneLog::Lane& LaneLog::take_lane() {
         Lane& lane = lanes_[i];
         uint64_t free = kFree;
         if (lane.state.load(std::memory_order_relaxed) == kFree &&
-            lane.state.compare_exchange_strong(free, next_sequence_.load())) {
+            lane.state.compare_exchange_strong(free, lane.bound())) {
             t_lane = i;
             return lane;
         }
@@ -144,10 +145,18 @@ void LaneLog::write_and_flush_homes(EntryReader reader) {
     }
 }
 
+// All these homes were stored before this pass began, so one flush is enough for lines that were stored
+// often; a small table remembers the latest ones.
 void LaneLog::flush_homes_of(Lane& lane) {
+    constexpr uint64_t kRemembered = 256;
+    uint64_t remembered[kRemembered] = {};
     const uint64_t end = lane.home_count.load(std::memory_order_acquire);
     for (; lane.flushed < end; ++lane.flushed) {
         const HomeLines lines = lane.homes[lane.flushed];
+        uint64_t& same = remembered[lines.packed / HomeLines::kOneLine % kRemembered];
+        if (same == lines.packed)
+            continue;
+        same = lines.packed;
         medium::flush(pool_->home + lines.offset(), lines.bytes());
     }
 }
@@ -167,8 +176,10 @@ void LaneLog::advance_watermark(uint64_t at_least) {
     uint64_t settled = settled_sequence();
     for (unsigned spins = 0; settled < at_least; settled = settled_sequence())
         relax(spins);  // a commit with a smaller sequence is between its log and its homes
-    for (uint32_t i = 0; i < lane_count_; ++i)
-        flush_homes_of(lanes_[i]);
+    for (uint32_t i = 0; i < lane_count_; ++i) {
+        if (lanes_[i].flushed != lanes_[i].home_count.load(std::memory_order_relaxed))
+            flush_homes_of(lanes_[i]);
+    }
     medium::fence();
     if (settled <= watermark_.load(std::memory_order_relaxed))
         return;
@@ -192,7 +203,7 @@ void LaneLog::empty_lane(Lane& lane) {
         lane.home_count.store(0, std::memory_order_relaxed);
         lane.flushed = 0;
     }
-    lane.state.store(next_sequence_.load());
+    lane.state.store(lane.bound());
 }
 
 void LaneLog::checkpoint() {

@@ -36,12 +36,14 @@ class LaneLog {
     struct HomeLines {
         uint64_t packed;  // the first line's number in the high 44 bits, how many lines in the low 20
 
+        static constexpr uint64_t kOneLine = 1u << 20;
+
         static HomeLines of(uint64_t offset, uint64_t bytes) {
             const uint64_t first = offset / kLineBytes;
-            return {first << 20 | ((offset + bytes + kLineBytes - 1) / kLineBytes - first)};
+            return {first * kOneLine + ((offset + bytes + kLineBytes - 1) / kLineBytes - first)};
         }
-        uint64_t offset() const { return (packed >> 20) * kLineBytes; }
-        uint64_t bytes() const { return (packed & 0xfffff) * kLineBytes; }
+        uint64_t offset() const { return packed / kOneLine * kLineBytes; }
+        uint64_t bytes() const { return packed % kOneLine * kLineBytes; }
     };
     struct alignas(128) Lane {
         // kFree, kTaken, or, while a commit is under way, a lower bound of its sequence: the watermark stays
@@ -55,6 +57,8 @@ class LaneLog {
         HomeLines* homes;
         std::atomic<uint64_t> home_count;
         uint64_t flushed;
+
+        uint64_t bound() const { return last_sequence.load(std::memory_order_relaxed) + 1; }
     };
     static constexpr uint64_t kFree = 0;
     static constexpr uint64_t kTaken = UINT64_MAX;

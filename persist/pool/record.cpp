@@ -70,15 +70,14 @@ const RecordHeader* RecordBuilder::seal(uint64_t sequence, uint64_t position, ui
     return header;
 }
 
-bool EntryReader::next(EntryView& entry) {
+bool EntryReader::next_with_data(EntryView& entry) {
     if (left_ == 0)
         return false;
     if (end_ - at_ < static_cast<ptrdiff_t>(sizeof(Entry))) {
         well_formed_ = false;
         return false;
     }
-    Entry raw;
-    memcpy(&raw, at_, sizeof raw);
+    const Entry raw{load_word(at_), load_word(at_ + 8)};
     entry = {raw.kind(), raw.offset(), raw.operand, at_ + sizeof(Entry)};
     uint64_t trailing = 0;
     switch (entry.kind) {
