@@ -10,28 +10,6 @@
 
 namespace terrace::persist {
 
-bool RangeIndex::cover_line(uint64_t line, uint64_t bytes, uint64_t& before) {
-    if (used_ * 2 >= slot_count_) [[unlikely]] {
-        if (!grow())
-            return false;
-    }
-    const uint64_t key = key_of(line);
-    for (uint64_t i = hash(line);; ++i) {
-        Slot& slot = slots_[i & (slot_count_ - 1)];
-        if (slot.key == key) {
-            before = slot.covered;
-            slot.covered |= bytes;
-            return true;
-        }
-        if (slot.key >> 44 != epoch_) {
-            slot = {key, bytes};
-            ++used_;
-            before = 0;
-            return true;
-        }
-    }
-}
-
 uint64_t RangeIndex::covered_in_line(uint64_t line) const {
     if (used_ == 0)
         return 0;

@@ -25,7 +25,29 @@ class RangeIndex {
 
     // The bytes of the line at `line * 64` that are covered, with `bytes` (a bit each) added; false when DRAM
     // is short.
-    [[nodiscard]] bool cover_line(uint64_t line, uint64_t bytes, uint64_t& before);
+    [[nodiscard]] bool cover_line(uint64_t line, uint64_t bytes, uint64_t& before) {
+        if (used_ * 2 >= slot_count_) [[unlikely]] {
+            if (!grow())
+                return false;
+        }
+        const uint64_t key = key_of(line);
+        for (uint64_t i = hash(line);; ++i) {
+            Slot& slot = slots_[i & (slot_count_ - 1)];
+            if (slot.key == key) {
+                before = slot.covered;
+                slot.covered |= bytes;
+                return true;
+            }
+            if (slot.key >> 44 != epoch_) {
+                slot.key = key;
+                slot.covered = bytes;
+                ++used_;
+                before = 0;
+                return true;
+            }
+        }
+    }
+    bool has_large() const { return !large_.empty(); }
     [[nodiscard]] bool cover_large(uint64_t offset, uint64_t bytes) { return large_.push({offset, bytes}); }
     // Whether one large range holds all of it.
     bool is_in_large(uint64_t offset, uint64_t bytes);

@@ -15,7 +15,7 @@
 
 namespace terrace::persist {
 
-int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
+inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
     uint64_t old_bytes = kNoOldBytes;
     if (keep_old_bytes) {
         old_bytes = old_bytes_.size();
@@ -45,33 +45,42 @@ int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
     return 0;
 }
 
+// REQUIRES: the range lies within one cache line.
+inline int Transaction::note_in_line(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
+    const uint64_t wanted = RangeIndex::byte_mask(offset % kLineBytes, bytes);
+    uint64_t before;
+    if (!index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
+        return ENOMEM;
+    if ((before & wanted) == 0) [[likely]]
+        return note(offset, bytes, keep_old_bytes);
+    const uint64_t line = offset / kLineBytes * kLineBytes;
+    for (uint64_t missing = wanted & ~before; missing != 0;) {
+        const auto from = static_cast<uint64_t>(std::countr_zero(missing));
+        const auto run = static_cast<uint64_t>(std::countr_one(missing >> from));
+        if (int error = note(line + from, run, keep_old_bytes))
+            return error;
+        missing &= ~RangeIndex::byte_mask(from, run);
+    }
+    return 0;
+}
+
 int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
-    if (bytes == 0 || index_.is_in_large(offset, bytes))
-        return 0;
     // The commit will store there; by then the line has arrived.
     if (pool->media.home != nullptr)
         __builtin_prefetch(pool->media.home + offset, 1);
+    if (bytes - 1 < kLineBytes - offset % kLineBytes && !index_.has_large()) [[likely]]
+        return note_in_line(offset, bytes, keep_old_bytes);
+    if (bytes == 0 || index_.is_in_large(offset, bytes))
+        return 0;
     if (bytes > RangeIndex::kSmall) {
         if (int error = note(offset, bytes, keep_old_bytes))
             return error;
         return index_.cover_large(offset, bytes) ? 0 : ENOMEM;
     }
-    const uint64_t end = offset + bytes;
-    while (offset < end) {
-        const uint64_t first = offset % kLineBytes;
-        const uint64_t count = std::min(end - offset, kLineBytes - first);
-        const uint64_t wanted = RangeIndex::byte_mask(first, count);
-        uint64_t before;
-        if (!index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
-            return ENOMEM;
-        const uint64_t line = offset - first;
-        for (uint64_t missing = wanted & ~before; missing != 0;) {
-            const auto from = static_cast<uint64_t>(std::countr_zero(missing));
-            const auto run = static_cast<uint64_t>(std::countr_one(missing >> from));
-            if (int error = note(line + from, run, keep_old_bytes))
-                return error;
-            missing &= ~RangeIndex::byte_mask(from, run);
-        }
+    for (const uint64_t end = offset + bytes; offset < end;) {
+        const uint64_t count = std::min(end - offset, kLineBytes - offset % kLineBytes);
+        if (int error = note_in_line(offset, count, keep_old_bytes))
+            return error;
         offset += count;
     }
     return 0;
