@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kinds/kind.hpp"
+#include "src/thread_local.hpp"
 
 namespace terrace::kinds {
 
@@ -23,14 +24,6 @@ struct ThreadCaches {
     CacheEntry* rest;  // for the slots from kInlineEntries on; nullptr until one is used
     bool ending;       // the thread's destructors run: open no more caches
 };
-
-// Debian's jemalloc is initial-exec already; a library that dlopen can load must not use it
-// (TERRACE_DLOPENABLE).
-#ifdef TERRACE_DLOPENABLE
-#define TERRACE_TLS __thread
-#else
-#define TERRACE_TLS __thread __attribute__((tls_model("initial-exec")))
-#endif
 
 extern TERRACE_TLS ThreadCaches thread_caches;
 

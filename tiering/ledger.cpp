@@ -33,7 +33,7 @@ std::atomic<Setup> setup{Setup::kNone};
 
 // How often this thread's exit hook has run. Other hooks may still free memory after the first run, so it
 // waits one round.
-__thread int exit_rounds __attribute__((tls_model("initial-exec"))) = 0;
+TERRACE_TLS int exit_rounds = 0;
 constexpr int kRoundsBeforeRelease = 2;
 
 template <class Visit>
@@ -145,7 +145,7 @@ void add_to_estimate(unsigned slot, std::int64_t bytes) {
 
 namespace internal {
 
-__thread LedgerPage* own_page __attribute__((tls_model("initial-exec"))) = nullptr;
+TERRACE_TLS LedgerPage* own_page = nullptr;
 SharedBalance shared_balances[kLedgerSlots];
 
 void publish(unsigned slot, LedgerEntry& entry) {

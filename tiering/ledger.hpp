@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "src/thread_local.hpp"
+
 namespace terrace::tiering {
 
 // Kinds are told apart by their slot, a dense index that the kinds folder hands out.
@@ -39,7 +41,7 @@ struct alignas(64) SharedBalance {
 };
 
 namespace internal {
-extern __thread LedgerPage* own_page __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern __attribute__((visibility("hidden"))) TERRACE_TLS LedgerPage* own_page;
 extern SharedBalance shared_balances[kLedgerSlots];
 void publish(unsigned slot, LedgerEntry& entry);
 void account_without_page(unsigned slot, std::int64_t bytes);

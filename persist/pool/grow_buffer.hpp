@@ -84,11 +84,11 @@ class GrowArray {
         return true;
     }
     T* begin() { return reinterpret_cast<T*>(buffer_.data()); }
-    T* end() { return begin() + size(); }
+    T* end() { return reinterpret_cast<T*>(buffer_.data() + buffer_.size()); }
     const T* begin() const { return reinterpret_cast<const T*>(buffer_.data()); }
-    const T* end() const { return begin() + size(); }
+    const T* end() const { return reinterpret_cast<const T*>(buffer_.data() + buffer_.size()); }
     T& operator[](size_t i) { return begin()[i]; }
-    T& back() { return begin()[size() - 1]; }
+    T& back() { return end()[-1]; }  // without size(), which divides
     size_t size() const { return buffer_.size() / sizeof(T); }
     bool empty() const { return buffer_.size() == 0; }
     // A new element at the end, not initialised; null when DRAM is short.

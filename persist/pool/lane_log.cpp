@@ -105,7 +105,7 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     return 0;
 }
 
-void LaneLog::store_home(const EntryView& entry) {
+inline void LaneLog::store_home(const EntryView& entry) {
     char* home = pool_->home + entry.offset;
     auto* word = reinterpret_cast<uint64_t*>(home);
     switch (entry.kind) {

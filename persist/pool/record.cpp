@@ -16,10 +16,7 @@ constexpr uint64_t round_up_8(uint64_t bytes) {
 
 }  // namespace
 
-void RecordBuilder::add_data(uint64_t offset, const void* source, uint64_t bytes) {
-    // A word is read at once: another thread's atomic may change it right now.
-    if (bytes == 8 && offset % 8 == 0 && reinterpret_cast<uintptr_t>(source) % 8 == 0)
-        return add_store(offset, __atomic_load_n(static_cast<const uint64_t*>(source), __ATOMIC_RELAXED));
+void RecordBuilder::add_bytes(uint64_t offset, const void* source, uint64_t bytes) {
     const uint64_t padded = round_up_8(bytes);
     char* place = buffer_.room(sizeof(Entry) + padded);
     if (place == nullptr) [[unlikely]] {

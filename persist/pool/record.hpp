@@ -88,7 +88,13 @@ class RecordBuilder {
         else
             buffer_.take(sizeof(RecordHeader));
     }
-    void add_data(uint64_t offset, const void* source, uint64_t bytes);
+    void add_data(uint64_t offset, const void* source, uint64_t bytes) {
+        // A word is read at once: another thread's atomic may change it right now.
+        if (bytes == 8 && offset % 8 == 0 && reinterpret_cast<uintptr_t>(source) % 8 == 0)
+            add_store(offset, __atomic_load_n(static_cast<const uint64_t*>(source), __ATOMIC_RELAXED));
+        else
+            add_bytes(offset, source, bytes);
+    }
     void add_store(uint64_t offset, uint64_t word) { add(EntryKind::kStore, offset, word); }
     void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
     void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }
@@ -112,6 +118,7 @@ class RecordBuilder {
     void release() { buffer_.release(); }
 
   private:
+    void add_bytes(uint64_t offset, const void* source, uint64_t bytes);
     void add(EntryKind kind, uint64_t offset, uint64_t operand) {
         char* place = buffer_.room(sizeof(Entry));
         if (place == nullptr) [[unlikely]] {

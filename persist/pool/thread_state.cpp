@@ -17,14 +17,13 @@
 namespace terrace::persist {
 namespace {
 
-thread_local ThreadState* t_state __attribute__((tls_model("initial-exec"))) = nullptr;
 pthread_key_t g_key;
 pthread_once_t g_once = PTHREAD_ONCE_INIT;
 bool g_has_key = false;
 
 void give_back(void* memory) {
     auto* state = static_cast<ThreadState*>(memory);
-    t_state = nullptr;
+    internal::state = nullptr;
     state->transaction.release_memory();
     state->record.release();
     state->pending.release();
@@ -35,29 +34,25 @@ void make_key() {
     g_has_key = pthread_key_create(&g_key, give_back) == 0;
 }
 
+}  // namespace
+
+namespace internal {
+
+__thread ThreadState* state = nullptr;
+
 ThreadState& make_state() {
     pthread_once(&g_once, make_key);
     void* memory =
         mmap(nullptr, sizeof(ThreadState), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         fatal_misuse("out of memory for the state of a thread");
-    t_state = new (memory) ThreadState{};
+    state = new (memory) ThreadState{};
     if (g_has_key)
-        pthread_setspecific(g_key, t_state);
-    return *t_state;
+        pthread_setspecific(g_key, state);
+    return *state;
 }
 
-}  // namespace
-
-ThreadState& thread_state() {
-    if (t_state == nullptr) [[unlikely]]
-        return make_state();
-    return *t_state;
-}
-
-ThreadState* existing_thread_state() {
-    return t_state;
-}
+}  // namespace internal
 
 int fail(int error, const char* format, ...) {
     ThreadState& state = thread_state();

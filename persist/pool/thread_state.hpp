@@ -30,9 +30,20 @@ struct ThreadState {
     char message[2048] = {};
 };
 
-// Never null: where DRAM is that short the process ends with a message.
-ThreadState& thread_state();
-// Null when this thread has not used the engine yet.
-ThreadState* existing_thread_state();
+namespace internal {
+extern __thread ThreadState* state __attribute__((tls_model("initial-exec"), visibility("hidden")));
+ThreadState& make_state();
+}  // namespace internal
+
+// Null when this thread has not used the engine yet. 1 load.
+inline ThreadState* existing_thread_state() {
+    return internal::state;
+}
+
+// Never null: where DRAM is that short the process ends with a message. 1 load.
+inline ThreadState& thread_state() {
+    ThreadState* const state = internal::state;
+    return state != nullptr ? *state : internal::make_state();
+}
 
 }  // namespace terrace::persist

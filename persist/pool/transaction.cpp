@@ -16,13 +16,13 @@
 namespace terrace::persist {
 
 inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
-    uint64_t old_bytes = kNoOldBytes;
+    const uint64_t kept = keep_old_bytes ? bytes : 0;
+    const uint64_t old_bytes = keep_old_bytes ? old_bytes_.size() : kNoOldBytes;
     if (keep_old_bytes) {
-        old_bytes = old_bytes_.size();
-        char* place = old_bytes_.room(bytes);
+        char* const place = old_bytes_.room(bytes);
         if (place == nullptr) [[unlikely]]
             return ENOMEM;
-        const char* source = pool->media.base + offset;
+        const char* const source = pool->media.base + offset;
         if (bytes == 8)
             memcpy(place, source, 8);  // one load and one store; the common case
         else
@@ -31,17 +31,19 @@ inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_byte
     // A neighbour in the file whose old bytes are neighbours too grows instead.
     if (!ranges_.empty()) {
         Range& last = ranges_.back();
-        const bool is_same_kind = (last.old_bytes == kNoOldBytes) == !keep_old_bytes;
-        if (is_same_kind && last.offset + last.bytes == offset &&
+        const bool has_old_bytes = last.old_bytes != kNoOldBytes;
+        if (last.offset + last.bytes == offset && has_old_bytes == keep_old_bytes &&
             (!keep_old_bytes || last.old_bytes + last.bytes == old_bytes)) {
             last.bytes += bytes;
-            old_bytes_.take(keep_old_bytes ? bytes : 0);
+            old_bytes_.take(kept);
             return 0;
         }
     }
-    if (!ranges_.push({offset, bytes, old_bytes})) [[unlikely]]
+    Range* const range = ranges_.add();
+    if (range == nullptr) [[unlikely]]
         return ENOMEM;
-    old_bytes_.take(keep_old_bytes ? bytes : 0);
+    *range = {offset, bytes, old_bytes};
+    old_bytes_.take(kept);
     return 0;
 }
 
