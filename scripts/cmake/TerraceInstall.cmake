@@ -42,7 +42,7 @@ function(terrace_static_twin target)
   list(TRANSFORM parts REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE archives)
   set(twin ${CMAKE_ARCHIVE_OUTPUT_DIRECTORY}/${target}.a)
   add_custom_command(OUTPUT ${twin}
-    COMMAND ${CMAKE_COMMAND} -E env LD=${CMAKE_LINKER} OBJCOPY=${CMAKE_OBJCOPY} AR=${CMAKE_AR} NM=${CMAKE_NM}
+    COMMAND ${CMAKE_COMMAND} -E env LD=${TERRACE_GNU_LD} OBJCOPY=${TERRACE_GNU_OBJCOPY} AR=${CMAKE_AR} NM=${CMAKE_NM}
             ${PROJECT_SOURCE_DIR}/scripts/cmake/make_static_library.sh ${twin} $<TARGET_FILE:${target}> ${archives}
     DEPENDS ${target} ${parts} ${PROJECT_SOURCE_DIR}/scripts/cmake/make_static_library.sh
     COMMENT "Making ${target}.a" VERBATIM)

@@ -1,3 +1,8 @@
+# The tools that put object files together: GNU's, whatever linker the compiler prefers (clang may choose lld, which
+# knows fewer options).
+find_program(TERRACE_GNU_LD NAMES ld.bfd ld REQUIRED)
+find_program(TERRACE_GNU_OBJCOPY NAMES ${CMAKE_LIBRARY_ARCHITECTURE}-objcopy objcopy REQUIRED)
+
 # terrace_shared_library(NAME SOVERSION n VERSION v [MAP file] SOURCES/LIBRARIES …)
 #
 # A public shared library and its static twin. The C compiler driver links it, so that it does not need libstdc++ at
