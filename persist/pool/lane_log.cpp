@@ -105,7 +105,7 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     return 0;
 }
 
-inline void LaneLog::store_home(const EntryView& entry) {
+void LaneLog::store_home(const EntryView& entry) {
     char* home = pool_->home + entry.offset;
     auto* word = reinterpret_cast<uint64_t*>(home);
     switch (entry.kind) {
@@ -132,6 +132,12 @@ inline void LaneLog::store_home(const EntryView& entry) {
 void LaneLog::write_homes(Lane& lane, EntryReader reader) {
     uint64_t count = lane.home_count.load(std::memory_order_relaxed);
     for (EntryView entry; reader.next(entry);) {
+        if (entry.kind == EntryKind::kStore) [[likely]] {  // an aligned word: one line
+            __atomic_store_n(reinterpret_cast<uint64_t*>(pool_->home + entry.offset), entry.operand,
+                             __ATOMIC_RELAXED);
+            lane.homes[count++] = {entry.offset / kLineBytes * HomeLines::kOneLine + 1};
+            continue;
+        }
         store_home(entry);
         lane.homes[count++] = HomeLines::of(entry.offset, entry.bytes());
     }

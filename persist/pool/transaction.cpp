@@ -47,16 +47,10 @@ inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_byte
     return 0;
 }
 
-// REQUIRES: the range lies within one cache line.
-inline int Transaction::note_in_line(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
-    const uint64_t wanted = RangeIndex::byte_mask(offset % kLineBytes, bytes);
-    uint64_t before;
-    if (!index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
-        return ENOMEM;
-    if ((before & wanted) == 0) [[likely]]
-        return note(offset, bytes, keep_old_bytes);
+// Notes the bytes of a line that `missing` names, a bit each. `offset`: anywhere in the line.
+int Transaction::note_missing_in_line(uint64_t offset, uint64_t missing, bool keep_old_bytes) {
     const uint64_t line = offset / kLineBytes * kLineBytes;
-    for (uint64_t missing = wanted & ~before; missing != 0;) {
+    while (missing != 0) {
         const auto from = static_cast<uint64_t>(std::countr_zero(missing));
         const auto run = static_cast<uint64_t>(std::countr_one(missing >> from));
         if (int error = note(line + from, run, keep_old_bytes))
@@ -66,10 +60,42 @@ inline int Transaction::note_in_line(uint64_t offset, uint64_t bytes, bool keep_
     return 0;
 }
 
+// REQUIRES: the range lies within one cache line.
+inline int Transaction::note_in_line(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
+    const uint64_t wanted = RangeIndex::byte_mask(offset % kLineBytes, bytes);
+    uint64_t before;
+    if (!index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
+        return ENOMEM;
+    if ((before & wanted) == 0) [[likely]]
+        return note(offset, bytes, keep_old_bytes);
+    return note_missing_in_line(offset, wanted & ~before, keep_old_bytes);
+}
+
+// The most common range by far, without what the others need: it lies in one line and has no neighbour to
+// grow.
+__attribute__((noinline)) int Transaction::add_word(uint64_t offset) {
+    const uint64_t wanted = RangeIndex::byte_mask(offset % kLineBytes, 8);
+    uint64_t before;
+    char* const old_word = old_bytes_.room(8);
+    if (old_word == nullptr || !index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
+        return ENOMEM;
+    if ((before & wanted) != 0) [[unlikely]]
+        return note_missing_in_line(offset, wanted & ~before, true);
+    Range* const range = ranges_.add();
+    if (range == nullptr) [[unlikely]]
+        return ENOMEM;
+    *range = {offset, 8, old_bytes_.size()};
+    memcpy(old_word, pool->media.base + offset, 8);
+    old_bytes_.take(8);
+    return 0;
+}
+
 int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
     // The commit will store there; by then the line has arrived.
     if (pool->media.home != nullptr)
         __builtin_prefetch(pool->media.home + offset, 1);
+    if (bytes == 8 && offset % 8 == 0 && keep_old_bytes && !index_.has_large()) [[likely]]
+        return add_word(offset);
     if (bytes - 1 < kLineBytes - offset % kLineBytes && !index_.has_large()) [[likely]]
         return note_in_line(offset, bytes, keep_old_bytes);
     if (bytes == 0 || index_.is_in_large(offset, bytes))

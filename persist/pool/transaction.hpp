@@ -77,6 +77,8 @@ class Transaction {
     };
 
     [[nodiscard]] int note(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
+    [[nodiscard]] int add_word(uint64_t offset);
+    [[nodiscard]] int note_missing_in_line(uint64_t offset, uint64_t missing, bool keep_old_bytes);
     [[nodiscard]] int note_in_line(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
     [[nodiscard]] int write_large_contents();
     void build_record();
