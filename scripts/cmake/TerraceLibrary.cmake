@@ -16,7 +16,8 @@ function(terrace_shared_library name)
   string(REGEX REPLACE "^lib" "" output ${name})
   set_target_properties(${name} PROPERTIES OUTPUT_NAME ${output})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  # nodelete: fork handlers and thread-end handlers of the library outlive a dlclose.
   target_link_options(${name} PRIVATE
-    -Wl,--version-script=${ARG_MAP} -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed)
+    -Wl,--version-script=${ARG_MAP} -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed)
   target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
 endfunction()
