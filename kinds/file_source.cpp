@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <new>
@@ -38,11 +42,48 @@ int open_unnamed_file(const char* directory) {
     return named;
 }
 
-bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
+// Out of the way of the program, which takes the lowest free numbers, redirects 0 to 2, and in a shell names
+// 3 to 9 itself.
+int move_up(int file) {
+    if (file < 0)
+        return file;
+    rlimit limit;
+    constexpr rlim_t kUsualLimit = 1024;
+    rlim_t floor = kUsualLimit / 2;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kUsualLimit)
+        floor = limit.rlim_cur / 2;
+    int moved = fcntl(file, F_DUPFD_CLOEXEC, static_cast<int>(floor < 3 ? 3 : floor));
+    if (moved < 0)
+        moved = fcntl(file, F_DUPFD_CLOEXEC, 3);
+    const int error = errno;
+    close(file);
+    errno = error;
+    return moved;
+}
+
+// posix_fallocate, but beyond RLIMIT_FSIZE an error and not a signal.
+int reserve_quietly(int file, std::size_t offset, std::size_t size) {
+    sigset_t file_size;
+    sigset_t before;
+    sigset_t pending;
+    sigemptyset(&file_size);
+    sigaddset(&file_size, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &file_size, &before);
+    sigpending(&pending);
     int error;
     do {
         error = posix_fallocate(file, static_cast<off_t>(offset), static_cast<off_t>(size));
     } while (error == EINTR);
+    if (error == EFBIG && sigismember(&pending, SIGXFSZ) == 0) {
+        const timespec at_once = {};
+        sigtimedwait(&file_size, nullptr, &at_once);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return error;
+}
+
+bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
+    const int error = reserve_quietly(file, offset, size);
     if (error == 0)
         return true;
     log_info("the file of a kind cannot grow by %zu bytes: %s", size, strerror(error));
@@ -50,9 +91,32 @@ bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
     return false;
 }
 
-bool punch_hole(int file, std::size_t offset, std::size_t size) {
-    return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                     static_cast<off_t>(size)) == 0;
+// The next two work on the mapping, and so also for a file whose descriptor is gone.
+bool punch_hole(char* address, std::size_t size) {
+    return madvise(address, size, MADV_REMOVE) == 0;
+}
+
+bool fill_hole(char* address, std::size_t size) {
+    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+    return madvise(address, size, kPopulateWrite) == 0;
+}
+
+// Replaces a mapping by anonymous memory with the same contents. Holes that a full disk cannot fill are
+// skipped: reading them through the kernel is an error instead of a SIGBUS. A store of another thread during
+// the copy is lost.
+bool make_anonymous(char* address, std::size_t size) {
+    void* const memory =
+        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    constexpr std::size_t kPage = 4096;
+    for (std::size_t at = 0; at < size; at += kPage) {
+        const iovec to = {static_cast<char*>(memory) + at, kPage};
+        const iovec from = {address + at, kPage};
+        if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 && errno != EFAULT)
+            memcpy(to.iov_base, from.iov_base, kPage);
+    }
+    return mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, address) != MAP_FAILED;
 }
 
 bool map_file(char* address, std::size_t size, int file, std::size_t offset, int sharing) {
@@ -73,7 +137,9 @@ FileSource* FileSource::create(const char* directory, std::size_t limit) {
     if (memory == MAP_FAILED)
         return nullptr;
     FileSource* const source = new (memory) FileSource;
-    memcpy(source->directory_, directory, length);
+    // Files are made again after each fork, wherever the process has gone by then.
+    if (realpath(directory, source->directory_) == nullptr)
+        memcpy(source->directory_, directory, length + 1);
     source->limit_ = limit;
     if (!source->open_file()) {
         const int error = errno;
@@ -85,6 +151,7 @@ FileSource* FileSource::create(const char* directory, std::size_t limit) {
 }
 
 void FileSource::dispose() {
+    notice_loss();
     if (file_ >= 0)
         close(file_);
     if (segments_ != nullptr)
@@ -94,9 +161,27 @@ void FileSource::dispose() {
 
 bool FileSource::open_file() {
     REQUIRES(file_ < 0);
-    file_ = open_unnamed_file(directory_);
+    file_ = move_up(open_unnamed_file(directory_));
     file_end_ = 0;
+    struct stat status;
+    if (file_ >= 0 && fstat(file_, &status) == 0) {
+        device_ = status.st_dev;
+        inode_ = status.st_ino;
+    }
     return file_ >= 0;
+}
+
+// Programs close descriptors that are not theirs (closefrom), and open their own files under the same number:
+// before each use of ours we look whether it still is. What is mapped stays mapped.
+void FileSource::notice_loss() {
+    struct stat status;
+    if (file_ < 0 || (fstat(file_, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_))
+        return;
+    log_info("the program closed the file of a kind; a new one takes its place");
+    file_ = -1;
+    for (std::size_t index = 0; index < segment_count_; ++index)
+        if (segments_[index].state == Segment::kShared)
+            segments_[index].state = Segment::kLost;
 }
 
 bool FileSource::map(char* address, std::size_t size) {
@@ -109,6 +194,7 @@ bool FileSource::map(char* address, std::size_t size) {
 }
 
 bool FileSource::map_at_end(char* address, std::size_t size) {
+    notice_loss();
     if (file_ < 0 && !open_file()) {
         log_info("no new file for a kind in %s: %s", directory_, strerror(errno));
         return false;
@@ -118,7 +204,7 @@ bool FileSource::map_at_end(char* address, std::size_t size) {
         [[maybe_unused]] const int result = ftruncate(file_, static_cast<off_t>(file_end_));
         return false;
     }
-    if (!add_segment({address, size, file_end_, false}) ||
+    if (!add_segment({address, size, file_end_, Segment::kShared}) ||
         !map_file(address, size, file_, file_end_, MAP_SHARED)) {
         [[maybe_unused]] const int result = ftruncate(file_, static_cast<off_t>(file_end_));
         return false;
@@ -130,8 +216,8 @@ bool FileSource::map_at_end(char* address, std::size_t size) {
 bool FileSource::add_segment(Segment segment) {
     if (segment_count_ > 0) {
         Segment& last = segments_[segment_count_ - 1];
-        if (!last.frozen && !segment.frozen && last.address + last.size == segment.address &&
-            last.offset + last.size == segment.offset) {
+        if (last.state == Segment::kShared && segment.state == Segment::kShared &&
+            last.address + last.size == segment.address && last.offset + last.size == segment.offset) {
             last.size += segment.size;
             return true;
         }
@@ -171,15 +257,14 @@ bool FileSource::for_each_part(char* address, std::size_t size, Action action) {
 bool FileSource::decommit(char* address, std::size_t size) {
     const bool punched =
         for_each_part(address, size, [&](std::size_t index, char* part, std::size_t part_size) {
-            const Segment& segment = segments_[index];
-            return segment.frozen || punch_hole(file_, segment.offset_of(part), part_size);
+            return segments_[index].state == Segment::kFrozen || punch_hole(part, part_size);
         });
     if (!punched)
         return false;  // this file system cannot; the range stays mapped, what it held is no longer needed
     // A frozen file's blocks are not ours to change: let go of the range; commit() finds it a place in the
     // new file.
     for_each_part(address, size, [&](std::size_t index, char* part, std::size_t part_size) {
-        if (segments_[index].frozen &&
+        if (segments_[index].state == Segment::kFrozen &&
             mmap(part, part_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                  0) == part)
             remove_range(index, part, part_size);
@@ -196,20 +281,28 @@ void FileSource::remove_range(std::size_t index, char* address, std::size_t size
     const std::size_t before = static_cast<std::size_t>(address - whole.address);
     const std::size_t after = whole.size - before - size;
     segments_[index].size = before;
-    if (after != 0 && !add_segment({address + size, after, whole.offset + before + size, whole.frozen}))
+    if (after != 0 && !add_segment({address + size, after, whole.offset + before + size, whole.state}))
         log_error("out of memory for a file kind's records; %zu bytes of address space stay unused", after);
 }
 
 bool FileSource::commit(char* address, std::size_t size) {
     if (size > limit_ - used_)
         return false;
+    notice_loss();
     std::size_t present = 0;
     if (!for_each_part(address, size, [&](std::size_t index, char* part, std::size_t part_size) {
-            const Segment segment = segments_[index];
+            const Segment& segment = segments_[index];
             present += part_size;
-            return segment.frozen ||
-                   reserve_blocks(file_, segment.offset + static_cast<std::size_t>(part - segment.address),
-                                  part_size);
+            switch (segment.state) {
+                case Segment::kShared:
+                    return reserve_blocks(file_, segment.offset_of(part), part_size);
+                case Segment::kLost:
+                    return fill_hole(part, part_size);
+                case Segment::kFrozen:  // decommit() could not let go of it
+                    memset(part, 0, part_size);
+                    return true;
+            }
+            return false;
         }))
         return false;
     // The rest had been in a frozen file. Find the gaps between the segments, from the left.
@@ -240,18 +333,25 @@ bool FileSource::commit(char* address, std::size_t size) {
 }
 
 void FileSource::before_fork() {
+    notice_loss();
     for (std::size_t index = 0; index < segment_count_; ++index) {
         Segment& segment = segments_[index];
-        if (segment.frozen || segment.size == 0)
+        if (segment.state == Segment::kFrozen || segment.size == 0)
             continue;
         // In place and under running threads: a store goes either to the shared page before, or to a private
         // copy of that same page after.
-        if (map_file(segment.address, segment.size, file_, segment.offset, MAP_PRIVATE))
-            segment.frozen = true;
+        if ((segment.state == Segment::kShared &&
+             map_file(segment.address, segment.size, file_, segment.offset, MAP_PRIVATE)) ||
+            make_anonymous(segment.address, segment.size))
+            segment.state = Segment::kFrozen;
         else
             log_error("fork: a file kind's memory cannot be separated from the child's: %s", strerror(errno));
     }
-    // Even an empty file is not to be shared: both processes would reserve the same blocks.
+    // Even an empty file is not to be shared: both processes would reserve the same blocks. Segments that
+    // could not be separated belong to no file that we hold any more.
+    for (std::size_t index = 0; index < segment_count_; ++index)
+        if (segments_[index].state == Segment::kShared)
+            segments_[index].state = Segment::kLost;
     if (file_ >= 0)
         close(file_);
     file_ = -1;

@@ -8,9 +8,14 @@
 // Blocks of a frozen file are never written or punched again, because the other process may read them; they
 // go back to the file system when no process maps the file any more. Pages written after the fork are in DRAM
 // until their extent is freed.
+//
+// The descriptor is kept out of the program's way, and looked at before each use: a program may close what it
+// does not know (closefrom). Its memory stays mapped then, new extents go to a new file, and a fork copies
+// what was lost.
 #pragma once
 
 #include <limits.h>
+#include <sys/types.h>
 
 #include "kinds/extent_source.hpp"
 
@@ -35,7 +40,11 @@ class FileSource final : public ExtentSource {
         char* address;
         std::size_t size;
         std::size_t offset;
-        bool frozen;  // in a file that another process may be mapping, and mapped private here
+        enum State : unsigned char {
+            kShared,  // in the file that grows
+            kLost,    // mapped shared, but the program has closed the file's descriptor
+            kFrozen,  // private here, and in a file that another process may be mapping
+        } state;
 
         std::size_t offset_of(const char* part) const {
             return offset + static_cast<std::size_t>(part - address);
@@ -44,6 +53,7 @@ class FileSource final : public ExtentSource {
 
     FileSource() = default;
     bool open_file();
+    void notice_loss();
     bool map_at_end(char* address, std::size_t size);
     bool add_segment(Segment segment);
     void remove_range(std::size_t index, char* address, std::size_t size);
@@ -54,6 +64,8 @@ class FileSource final : public ExtentSource {
     std::size_t limit_ = 0;
     std::size_t used_ = 0;  // bytes that have storage; used_ <= limit_
     int file_ = -1;         // the file that grows; -1 after a fork, until more is needed
+    dev_t device_ = 0;      // who file_ is: its number may come to mean another file
+    ino_t inode_ = 0;
     std::size_t file_end_ = 0;
     Segment* segments_ = nullptr;
     std::size_t segment_count_ = 0;

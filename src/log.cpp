@@ -21,6 +21,10 @@ void write_line(const char* prefix, const char* format, va_list arguments) {
     length += vsnprintf(line + length, sizeof line - static_cast<size_t>(length) - 1, format, arguments);
     if (length > kLongestLine - 2)
         length = kLongestLine - 2;
+    // One line, whatever is quoted in it, and nothing that a terminal would obey.
+    for (int i = 0; i < length; ++i)
+        if (static_cast<unsigned char>(line[i]) < ' ' || line[i] == 0x7f)
+            line[i] = '?';
     line[length++] = '\n';
     // A closed or full stderr is no reason to fail.
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line, static_cast<size_t>(length));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <memkind.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,6 +202,104 @@ TEST(FileKind, AFullFileSystemIsEnomemAndNeverACrash) {
     EXPECT_EQ(errno, ENOMEM);
     memkind_destroy_kind(kind);
     EXPECT_EQ(umount(directory.path()), 0);
+}
+
+// The descriptor of the kind's unnamed file: the only one open in this directory.
+int descriptor_in(const TemporaryDirectory& directory) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code ignored;
+        if (std::filesystem::read_symlink(entry.path(), ignored).string().rfind(directory.path(), 0) == 0)
+            return std::stoi(entry.path().filename());
+    }
+    return -1;
+}
+
+TEST(FileKind, KeepsItsDescriptorOutOfTheProgramsWay) {
+    TemporaryDirectory directory;
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    EXPECT_GT(descriptor_in(directory), 9);
+    memkind_destroy_kind(kind);
+}
+
+// What closefrom and a shell's `exec 3>file` do to a library's descriptors.
+TEST(FileKind, LeavesTheProgramsFileAloneThatTookItsDescriptor) {
+    TemporaryDirectory directory;
+    TemporaryDirectory elsewhere;
+    memkind_t kind;
+    ASSERT_EQ(memkind_create_pmem(directory.path(), 0, &kind), MEMKIND_SUCCESS);
+    auto* const before = static_cast<char*>(memkind_malloc(kind, 8 * kMiB));
+    std::memset(before, 'b', 8 * kMiB);
+
+    const int number = descriptor_in(directory);
+    const int users = open(elsewhere.file("users").c_str(), O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(write(users, "users", 5), 5);
+    ASSERT_EQ(dup2(users, number), number);
+
+    auto* const after = static_cast<char*>(memkind_malloc(kind, 8 * kMiB));
+    ASSERT_NE(after, nullptr);
+    std::memset(after, 'a', 8 * kMiB);
+    const pid_t child = fork();
+    if (child == 0) {
+        const bool same = before[kMiB] == 'b' && after[kMiB] == 'a';
+        std::memset(before, 'c', 8 * kMiB);
+        std::memset(after, 'c', 8 * kMiB);
+        _exit(same ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(before[kMiB], 'b') << "the child wrote into the parent's memory";
+    EXPECT_EQ(after[kMiB], 'a');
+    memkind_free(kind, before);
+    memkind_free(kind, after);
+    for (int i = 0; i < 20; ++i)
+        memkind_free(kind, memkind_calloc(kind, 1, 8 * kMiB));
+    EXPECT_EQ(memkind_destroy_kind(kind), MEMKIND_SUCCESS);
+
+    struct stat file;
+    ASSERT_EQ(fstat(number, &file), 0) << "the program's descriptor was closed";
+    EXPECT_EQ(file.st_size, 5) << "the heap went into the program's file";
+    close(number);
+    close(users);
+}
+
+TEST(FileKind, BeyondTheFileSizeLimitIsEnomemAndNoSignal) {
+    TemporaryDirectory directory;
+    const pid_t child = fork();
+    if (child == 0) {
+        memkind_t kind;
+        const rlimit limit = {1 << 20, 1 << 20};
+        if (memkind_create_pmem(directory.path(), 0, &kind) != MEMKIND_SUCCESS ||
+            setrlimit(RLIMIT_FSIZE, &limit) != 0)
+            _exit(2);
+        _exit(memkind_malloc(kind, 8 * kMiB) == nullptr && errno == ENOMEM ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+}
+
+TEST(FileKind, StaysInItsDirectoryWhenTheProgramMovesOn) {
+    TemporaryDirectory directory;
+    const pid_t child = fork();
+    if (child == 0) {
+        memkind_t kind;
+        if (chdir(directory.path()) != 0 || memkind_create_pmem(".", 0, &kind) != MEMKIND_SUCCESS ||
+            chdir("/") != 0)
+            _exit(2);
+        memkind_malloc(kind, 100);
+        if (fork() == 0) {
+            memkind_malloc(kind, 8 * kMiB);
+            _exit(descriptor_in(directory) >= 0 ? 0 : 1);
+        }
+        int status = -1;
+        wait(&status);
+        _exit(status == 0 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
 }
 
 TEST(FileKind, ManyKindsComeAndGo) {

@@ -54,10 +54,10 @@ void refuse_if(const ConfigFault& fault) {
 
 [[noreturn]] void refuse_tier(const TierSpec& spec, const char* path, const char* reason) {
     log_error(
-        "%s: tier FS_DAX at column %u cannot use '%s': %s; accepted: an existing directory in which this "
+        "%s: tier FS_DAX at column %u cannot use '%.*s': %s; accepted: an existing directory in which this "
         "process "
         "may create files, with room for 16 MiB",
-        kVariable, spec.column, path, reason);
+        kVariable, spec.column, printed_length(path), path, reason);
     refuse_to_start();
 }
 
