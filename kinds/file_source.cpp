@@ -7,15 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <new>
 
 #include "src/check.hpp"
+#include "src/files.hpp"
 #include "src/log.hpp"
 
 namespace terrace::kinds {
@@ -42,48 +41,8 @@ int open_unnamed_file(const char* directory) {
     return named;
 }
 
-// Out of the way of the program, which takes the lowest free numbers, redirects 0 to 2, and in a shell names
-// 3 to 9 itself.
-int move_up(int file) {
-    if (file < 0)
-        return file;
-    rlimit limit;
-    constexpr rlim_t kUsualLimit = 1024;
-    rlim_t floor = kUsualLimit / 2;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kUsualLimit)
-        floor = limit.rlim_cur / 2;
-    int moved = fcntl(file, F_DUPFD_CLOEXEC, static_cast<int>(floor < 3 ? 3 : floor));
-    if (moved < 0)
-        moved = fcntl(file, F_DUPFD_CLOEXEC, 3);
-    const int error = errno;
-    close(file);
-    errno = error;
-    return moved;
-}
-
-// posix_fallocate, but beyond RLIMIT_FSIZE an error and not a signal.
-int reserve_quietly(int file, std::size_t offset, std::size_t size) {
-    sigset_t file_size;
-    sigset_t before;
-    sigset_t pending;
-    sigemptyset(&file_size);
-    sigaddset(&file_size, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, &file_size, &before);
-    sigpending(&pending);
-    int error;
-    do {
-        error = posix_fallocate(file, static_cast<off_t>(offset), static_cast<off_t>(size));
-    } while (error == EINTR);
-    if (error == EFBIG && sigismember(&pending, SIGXFSZ) == 0) {
-        const timespec at_once = {};
-        sigtimedwait(&file_size, nullptr, &at_once);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return error;
-}
-
 bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
-    const int error = reserve_quietly(file, offset, size);
+    const int error = reserve_file_blocks(file, offset, size);
     if (error == 0)
         return true;
     log_info("the file of a kind cannot grow by %zu bytes: %s", size, strerror(error));
@@ -161,7 +120,7 @@ void FileSource::dispose() {
 
 bool FileSource::open_file() {
     REQUIRES(file_ < 0);
-    file_ = move_up(open_unnamed_file(directory_));
+    file_ = move_descriptor_up(open_unnamed_file(directory_));
     file_end_ = 0;
     struct stat status;
     if (file_ >= 0 && fstat(file_, &status) == 0) {

@@ -19,6 +19,7 @@
 #include "persist/pool/recovery.hpp"
 #include "persist/pool/registry.hpp"
 #include "persist/pool/superblock.hpp"
+#include "src/files.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
@@ -159,7 +160,10 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(kSmallestPool));
         return nullptr;
     }
-    const int file = open(path, (is_new ? O_CREAT | O_EXCL : 0) | O_RDWR | O_CLOEXEC, mode);
+    const int opened = open(path, (is_new ? O_CREAT | O_EXCL : 0) | O_RDWR | O_CLOEXEC, mode);
+    const int file = move_descriptor_up(opened);
+    if (file < 0 && opened >= 0 && is_new)
+        unlink(path);
     if (file < 0) {
         fail(errno, "%s: cannot be created: %s", path, strerror(errno));
         return nullptr;
@@ -173,7 +177,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
         error = fail(EINVAL, "%s: a pool of %llu bytes was asked for; the largest has 16 TiB", path,
                      static_cast<unsigned long long>(bytes));
     if (error == 0) {
-        error = posix_fallocate(file, 0, static_cast<off_t>(bytes));
+        error = reserve_file_blocks(file, 0, bytes);
         if (error == 0) {
             plan_superblock(superblock, bytes, layout);
             error = lay_out(file, superblock, is_new);
@@ -197,7 +201,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
 
 Pool* open_pool(const char* path, const char* layout) {
     LockGuard guard(registry_lock());
-    const int file = open(path, O_RDWR | O_CLOEXEC);
+    const int file = move_descriptor_up(open(path, O_RDWR | O_CLOEXEC));
     if (file < 0) {
         fail(errno, "%s: cannot be opened: %s", path, strerror(errno));
         return nullptr;

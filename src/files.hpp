@@ -1,0 +1,19 @@
+// Files that a library keeps open inside somebody else's program.
+// Thread safety: both functions may be called from any thread.
+#pragma once
+
+#include <cstddef>
+
+namespace terrace {
+
+// Gives an open file a descriptor out of the way of the program, which takes the lowest free numbers,
+// redirects 0 to 2, and in a shell names 3 to 9 itself. The new one is closed on exec; `file` is closed.
+// Returns -1 with errno when there is none, or when `file` was negative. A lock (flock) and the offset stay
+// with the file.
+[[nodiscard]] int move_descriptor_up(int file);
+
+// posix_fallocate, repeated when a signal interrupts it; beyond RLIMIT_FSIZE it is EFBIG and no SIGXFSZ.
+// Returns 0 or an errno value.
+[[nodiscard]] int reserve_file_blocks(int file, std::size_t offset, std::size_t size);
+
+}  // namespace terrace
