@@ -175,6 +175,8 @@ void pmemobj_tx_abort(int errnum) {
 void pmemobj_tx_commit(void) {
     Transaction& tx = transaction_at_work("pmemobj_tx_commit");
     call_back(tx);
+    if (tx.stage != TX_STAGE_WORK)
+        return;  // the callback aborted
     if (tx.levels.size() == 1) {
         if (const int error = tx.commit())
             return abort_transaction(tx, error);

@@ -159,7 +159,7 @@ int check_open_file(int file, const char* path, const char* layout) {
 }  // namespace
 
 int check_pool_file(const char* path, const char* layout) {
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // a FIFO must not make it wait
     if (file < 0) {
         fail(errno, "%s: cannot be opened: %s", path, strerror(errno));
         return -1;

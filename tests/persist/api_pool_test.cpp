@@ -1,5 +1,7 @@
 // Pools as files: create, open, close, check, the root object, and the way between names and pointers.
 // Written against libpmemobj.h only.
+#include <sys/stat.h>
+
 #include "tests/persist/api_pool.hpp"
 
 namespace terrace::persist::test {
@@ -17,6 +19,12 @@ class APoolFile : public testing::TestWithParam<Place> {
     }
     PoolFile file{GetParam()};
 };
+
+TEST_P(APoolFile, IsNotAFifo) {
+    ASSERT_EQ(mkfifo(file.path(), 0600), 0);
+    EXPECT_NE(pmemobj_check(file.path(), nullptr), 1);
+    EXPECT_EQ(pmemobj_open(file.path(), nullptr), nullptr);
+}
 
 TEST_P(APoolFile, IsMadeOpenedAndSound) {
     PMEMobjpool* pool = create();

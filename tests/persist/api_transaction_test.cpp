@@ -459,6 +459,26 @@ TEST_P(ATransaction, TellsItsCallbackEachStage) {
     EXPECT_EQ(calls.count[TX_STAGE_NONE], 1);
 }
 
+void abort_at_work(PMEMobjpool* pool, pobj_tx_stage stage, void* argument) {
+    count_stage(pool, stage, argument);
+    if (stage == TX_STAGE_WORK)
+        pmemobj_tx_abort(EINVAL);
+}
+
+TEST_P(ATransaction, IsNotCommittedWhenItsCallbackAborts) {
+    Calls calls = {pool, {}};
+    // Without an environment to jump to, as C++ bindings begin it.
+    ASSERT_EQ(pmemobj_tx_begin(pool, nullptr, TX_PARAM_CB, abort_at_work, &calls, TX_PARAM_NONE), 0);
+    add(&data->word[0], sizeof data->word[0]);
+    data->word[0] = 77;
+    pmemobj_tx_commit();
+    EXPECT_EQ(pmemobj_tx_stage(), TX_STAGE_ONABORT);
+    EXPECT_EQ(pmemobj_tx_end(), EINVAL);
+    EXPECT_EQ(calls.count[TX_STAGE_ONCOMMIT], 0);
+    EXPECT_EQ(calls.count[TX_STAGE_ONABORT], 1);
+    EXPECT_EQ(data->word[0], 0U);
+}
+
 TEST_P(ATransaction, CarriesOnePointerForItsUser) {
     int mine = 0;
     TX_BEGIN(pool) {
