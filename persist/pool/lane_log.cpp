@@ -105,30 +105,6 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     return 0;
 }
 
-void LaneLog::store_home(const EntryView& entry) {
-    char* home = pool_->home + entry.offset;
-    auto* word = reinterpret_cast<uint64_t*>(home);
-    switch (entry.kind) {
-        case EntryKind::kStore:
-            __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
-            break;
-        case EntryKind::kData:
-            memcpy(home, entry.data, entry.operand);
-            break;
-        case EntryKind::kSetBits:
-            __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
-            break;
-        case EntryKind::kClearBits:
-            __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
-            break;
-        case EntryKind::kZero:
-            memset(home, 0, entry.operand);
-            break;
-        case EntryKind::kExtension:
-            break;  // commit() has its entries at hand
-    }
-}
-
 void LaneLog::write_homes(Lane& lane, EntryReader reader) {
     uint64_t count = lane.home_count.load(std::memory_order_relaxed);
     for (EntryView entry; reader.next(entry);) {
@@ -138,7 +114,7 @@ void LaneLog::write_homes(Lane& lane, EntryReader reader) {
             lane.homes[count++] = {entry.offset / kLineBytes * HomeLines::kOneLine + 1};
             continue;
         }
-        store_home(entry);
+        apply_to_memory(pool_->home, entry);
         lane.homes[count++] = HomeLines::of(entry.offset, entry.bytes());
     }
     lane.home_count.store(count, std::memory_order_release);
@@ -146,7 +122,7 @@ void LaneLog::write_homes(Lane& lane, EntryReader reader) {
 
 void LaneLog::write_and_flush_homes(EntryReader reader) {
     for (EntryView entry; reader.next(entry);) {
-        store_home(entry);
+        apply_to_memory(pool_->home, entry);
         medium::flush(pool_->home + entry.offset, entry.bytes());
     }
 }

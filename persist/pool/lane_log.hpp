@@ -67,7 +67,6 @@ class LaneLog {
     void empty_lane(Lane& lane);
     void write_homes(Lane& lane, EntryReader reader);
     void write_and_flush_homes(EntryReader reader);
-    void store_home(const EntryView& entry);
     void flush_homes_of(Lane& lane);            // REQUIRES: checkpointing_ is held
     void advance_watermark(uint64_t at_least);  // REQUIRES: checkpointing_ is held
     uint64_t settled_sequence() const;

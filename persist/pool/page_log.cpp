@@ -132,28 +132,8 @@ int PageLog::clear_withdrawn() {
 
 void PageLog::apply_metadata(EntryReader reader) {
     for (EntryView entry; reader.next(entry);) {
-        if (!pool_->is_metadata(entry.offset))
-            continue;
-        uint64_t* word = pool_->metadata_word(entry.offset);
-        switch (entry.kind) {
-            case EntryKind::kStore:
-                __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
-                break;
-            case EntryKind::kSetBits:
-                __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
-                break;
-            case EntryKind::kClearBits:
-                __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
-                break;
-            case EntryKind::kData:
-                memcpy(word, entry.data, entry.operand);
-                break;
-            case EntryKind::kZero:
-                memset(word, 0, entry.operand);
-                break;
-            case EntryKind::kExtension:
-                break;
-        }
+        if (pool_->is_metadata(entry.offset))
+            apply_to_memory(pool_->metadata, entry);
     }
 }
 

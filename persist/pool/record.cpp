@@ -16,6 +16,30 @@ constexpr uint64_t round_up_8(uint64_t bytes) {
 
 }  // namespace
 
+void apply_to_memory(char* base, const EntryView& entry) {
+    char* const place = base + entry.offset;
+    auto* const word = reinterpret_cast<uint64_t*>(place);
+    switch (entry.kind) {
+        case EntryKind::kStore:
+            __atomic_store_n(word, entry.operand, __ATOMIC_RELAXED);
+            break;
+        case EntryKind::kData:
+            memcpy(place, entry.data, entry.operand);
+            break;
+        case EntryKind::kSetBits:
+            __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
+            break;
+        case EntryKind::kClearBits:
+            __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
+            break;
+        case EntryKind::kZero:
+            memset(place, 0, entry.operand);
+            break;
+        case EntryKind::kExtension:
+            break;
+    }
+}
+
 void RecordBuilder::add_bytes(uint64_t offset, const void* source, uint64_t bytes) {
     const uint64_t padded = round_up_8(bytes);
     char* place = buffer_.room(sizeof(Entry) + padded);

@@ -36,6 +36,11 @@ struct EntryView {
     }
 };
 
+// Does in memory what an entry says; `base` is where offset 0 lies. Words change atomically, for other
+// threads change other bits of them. An extension does nothing here: whoever commits it has its entries at
+// hand.
+void apply_to_memory(char* base, const EntryView& entry);
+
 // Steps through entries; `next` is false at the end, and after a malformed entry (then `is_well_formed` is
 // false).
 class EntryReader {

@@ -153,16 +153,21 @@ TEST(FileKind, TakesAnyLimitFromTheMinimumOnAndSizeMaxForNone) {
     }
 }
 
-// The bytes that the kind's unnamed file takes on its file system: it is the only file open in this
-// directory.
-std::size_t bytes_of_file_in(const TemporaryDirectory& directory) {
+// The descriptor of the kind's unnamed file: the only one open in this directory.
+int descriptor_in(const TemporaryDirectory& directory) {
     for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
         std::error_code ignored;
-        const std::string target = std::filesystem::read_symlink(entry.path(), ignored).string();
-        struct stat status;
-        if (target.rfind(directory.path(), 0) == 0 && stat(entry.path().c_str(), &status) == 0)
-            return static_cast<std::size_t>(status.st_blocks) * 512;
+        if (std::filesystem::read_symlink(entry.path(), ignored).string().rfind(directory.path(), 0) == 0)
+            return std::stoi(entry.path().filename());
     }
+    return -1;
+}
+
+// The bytes that this file takes on its file system.
+std::size_t bytes_of_file_in(const TemporaryDirectory& directory) {
+    struct stat status;
+    if (fstat(descriptor_in(directory), &status) == 0)
+        return static_cast<std::size_t>(status.st_blocks) * 512;
     ADD_FAILURE() << "no open file in " << directory.path();
     return 0;
 }
@@ -202,16 +207,6 @@ TEST(FileKind, AFullFileSystemIsEnomemAndNeverACrash) {
     EXPECT_EQ(errno, ENOMEM);
     memkind_destroy_kind(kind);
     EXPECT_EQ(umount(directory.path()), 0);
-}
-
-// The descriptor of the kind's unnamed file: the only one open in this directory.
-int descriptor_in(const TemporaryDirectory& directory) {
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-        std::error_code ignored;
-        if (std::filesystem::read_symlink(entry.path(), ignored).string().rfind(directory.path(), 0) == 0)
-            return std::stoi(entry.path().filename());
-    }
-    return -1;
 }
 
 TEST(FileKind, KeepsItsDescriptorOutOfTheProgramsWay) {
