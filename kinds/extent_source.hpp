@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+#include "src/numa_policy.hpp"
+
 namespace terrace::kinds {
 
 class ExtentSource {
@@ -30,6 +32,17 @@ class ExtentSource {
 
     // 0, or the MEMKIND_ERROR_* number that tells why there is no such memory on this machine.
     [[nodiscard]] virtual int availability() { return 0; }
+
+    // The size of the pages that the source maps. A window of the kind starts at a multiple of it, and the first
+    // map() at the window's start; later ranges follow each other and need not be multiples of it.
+    [[nodiscard]] virtual std::size_t page_size() const { return 4096; }
+
+    // The most bytes that there are of this memory, used or not; 0 when nobody can tell.
+    [[nodiscard]] virtual std::size_t capacity() { return 0; }
+
+    // The nodes that the memory comes from (for a preferred policy: should come from); nullptr where the
+    // process's own policy decides or the memory is in a file.
+    [[nodiscard]] virtual const NodeSet* nodes() { return nullptr; }
 
     // The kind is gone and its windows are unmapped; frees what the source holds, itself included.
     virtual void dispose() {}
