@@ -32,7 +32,8 @@ struct KindDescription {
     const ForeignHeap* foreign_heap;  // nullptr for a jemalloc heap
     void* foreign_state;
     unsigned shard_count;
-    std::size_t first_window;  // bytes
+    std::size_t first_window;         // bytes
+    bool gives_back_at_once = false;  // MEMKIND_MEM_USAGE_POLICY_CONSERVATIVE: free memory does not wait
 };
 
 // Makes a kind and gives it a slot and a serial number. Returns 0 or a MEMKIND_ERROR_* number; `kind` and the
