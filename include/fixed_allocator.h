@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * fixed_allocator.h: a C++ allocator over memory that the caller has (memkind_create_fixed). The kind exists
+ * as long as one of the allocators that were copied from each other, those inside containers included; the
+ * memory is the caller's and must be there until then.
+ *
+ *     static char buffer[1 << 20];
+ *     libmemkind::fixed::allocator<int> in_buffer(buffer, sizeof buffer);
+ *     std::vector<int, libmemkind::fixed::allocator<int>> numbers(in_buffer);
+ *
+ * C++11 and later, compatible with memkind 1.14's; needs only the functions of memkind.h. What differs from
+ * memkind is told in pmem_allocator.h.
+ */
+#ifndef FIXED_ALLOCATOR_H
+#define FIXED_ALLOCATOR_H
+
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "memkind.h"
+#include "memkind_cxx.h"
+
+namespace libmemkind {
+namespace fixed {
+// An allocator here is one pointer, memkind's is two: the names must differ for the linker, so that object
+// files made with either header do not mix unnoticed.
+inline namespace terrace {
+
+// A new fixed kind. Throws std::invalid_argument or std::runtime_error.
+inline memkind_t create_kind(void* address, std::size_t size) {
+    memkind_t kind = nullptr;
+    const int error = memkind_create_fixed(address, size, &kind);
+    if (error != MEMKIND_SUCCESS)
+        detail::throw_creation_error("libmemkind::fixed::allocator", error);
+    return kind;
+}
+
+// Meets the standard's requirements of an allocator. One pointer; a copy is counted in a cache line of the
+// copying thread's own. Two are equal when they share the kind. Copying a container's contents into another
+// (operator=) leaves that one in its kind; moving and swapping take the kind along.
+template <typename T>
+class allocator {
+  public:
+    using value_type = T;
+    using pointer = value_type*;
+    using const_pointer = const value_type*;
+    using reference = value_type&;
+    using const_reference = const value_type&;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using propagate_on_container_copy_assignment = std::false_type;
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
+    using is_always_equal = std::false_type;
+
+    template <class U>
+    struct rebind {
+        using other = allocator<U>;
+    };
+    template <class U>
+    friend class allocator;
+
+    // Makes the kind; arguments and errors as memkind_create_fixed(). Throws std::invalid_argument when an
+    // argument is bad, else std::runtime_error or std::bad_alloc.
+    explicit allocator(void* address, size_type size) : kind_(create_kind(address, size)) {}
+
+    // No move constructor of its own: what was moved from shares the kind as before.
+    allocator(const allocator& other) noexcept = default;
+    template <typename U>
+    allocator(const allocator<U>& other) noexcept : kind_(other.kind_) {}
+    allocator& operator=(const allocator& other) noexcept = default;
+    template <typename U>
+    allocator& operator=(const allocator<U>& other) noexcept {
+        kind_ = other.kind_;
+        return *this;
+    }
+
+    // Room for n objects. Throws std::bad_alloc, or std::bad_array_new_length.
+    pointer allocate(size_type n) const { return detail::allocate_objects<T>(kind(), n); }
+    void deallocate(pointer memory, size_type) const noexcept { memkind_free(kind(), memory); }
+
+    template <class U, class... Arguments>
+    void construct(U* object, Arguments&&... arguments) const {
+        ::new (static_cast<void*>(object)) U(std::forward<Arguments>(arguments)...);
+    }
+    void destroy(pointer object) const { object->~value_type(); }
+
+    // Terrace's own. Exists as long as an allocator that shares it.
+    memkind_t kind() const noexcept { return kind_.get(); }
+
+  private:
+    detail::shared_kind kind_;
+};
+
+template <typename T, typename U>
+bool operator==(const allocator<T>& left, const allocator<U>& right) noexcept {
+    return left.kind() == right.kind();
+}
+template <typename T, typename U>
+bool operator!=(const allocator<T>& left, const allocator<U>& right) noexcept {
+    return !(left == right);
+}
+
+}  // namespace terrace
+}  // namespace fixed
+}  // namespace libmemkind
+
+#endif

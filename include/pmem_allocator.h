@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * pmem_allocator.h: a C++ allocator that makes a file kind of its own (memkind_create_pmem). The kind exists
+ * as long as one of the allocators that were copied from each other, those inside containers included.
+ *
+ *     libmemkind::pmem::allocator<int> in_file("/mnt/pmem", 0);
+ *     std::vector<int, libmemkind::pmem::allocator<int>> numbers(in_file);
+ *
+ * C++11 and later, compatible with memkind 1.14's; needs only the functions of memkind.h. For a kind that
+ * exists already see memkind_pmr.h. Different from memkind: an allocator or container that was moved from can
+ * still be used (it crashed); room for more objects than there are addresses is std::bad_array_new_length
+ * instead of too little memory; alignas() of T is honoured; copies of one allocator in many threads do not
+ * wait for each other; a container that is moved or swapped takes its memory, kind and all, along.
+ */
+#ifndef PMEM_ALLOCATOR_H
+#define PMEM_ALLOCATOR_H
+
+#include <cstddef>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "memkind.h"
+#include "memkind_cxx.h"
+
+namespace libmemkind {
+
+// How soon freed memory goes back to the file system.
+enum class allocation_policy {
+    DEFAULT = MEMKIND_MEM_USAGE_POLICY_DEFAULT,
+    CONSERVATIVE = MEMKIND_MEM_USAGE_POLICY_CONSERVATIVE,
+    MAX
+};
+
+namespace pmem {
+// An allocator here is one pointer, memkind's is two: the names must differ for the linker, so that object
+// files made with either header do not mix unnoticed.
+inline namespace terrace {
+
+// A new file kind. Throws std::invalid_argument or std::runtime_error.
+inline memkind_t create_kind(const char* directory, std::size_t max_size, allocation_policy policy) {
+    struct memkind_config* const config = memkind_config_new();
+    if (config == nullptr)
+        throw std::bad_alloc();
+    memkind_config_set_path(config, directory);
+    memkind_config_set_size(config, max_size);
+    memkind_config_set_memory_usage_policy(config, static_cast<memkind_mem_usage_policy>(policy));
+    memkind_t kind = nullptr;
+    const int error = memkind_create_pmem_with_config(config, &kind);
+    memkind_config_delete(config);
+    if (error != MEMKIND_SUCCESS)
+        detail::throw_creation_error("libmemkind::pmem::allocator", error);
+    return kind;
+}
+
+// Meets the standard's requirements of an allocator. One pointer; a copy is counted in a cache line of the
+// copying thread's own. Two are equal when they share the kind. Copying a container's contents into another
+// (operator=) leaves that one in its kind; moving and swapping take the kind along.
+template <typename T>
+class allocator {
+  public:
+    using value_type = T;
+    using pointer = value_type*;
+    using const_pointer = const value_type*;
+    using reference = value_type&;
+    using const_reference = const value_type&;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using propagate_on_container_copy_assignment = std::false_type;
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
+    using is_always_equal = std::false_type;
+
+    template <class U>
+    struct rebind {
+        using other = allocator<U>;
+    };
+    template <class U>
+    friend class allocator;
+
+    // Makes the kind; arguments and errors as memkind_create_pmem(). Throws std::invalid_argument when an
+    // argument or the directory is bad, else std::runtime_error or std::bad_alloc.
+    explicit allocator(const char* directory, size_type max_size,
+                       allocation_policy policy = allocation_policy::DEFAULT)
+        : kind_(create_kind(directory, max_size, policy)) {}
+    explicit allocator(const std::string& directory, size_type max_size,
+                       allocation_policy policy = allocation_policy::DEFAULT)
+        : allocator(directory.c_str(), max_size, policy) {}
+
+    // No move constructor of its own: what was moved from shares the kind as before.
+    allocator(const allocator& other) noexcept = default;
+    template <typename U>
+    allocator(const allocator<U>& other) noexcept : kind_(other.kind_) {}
+    allocator& operator=(const allocator& other) noexcept = default;
+    template <typename U>
+    allocator& operator=(const allocator<U>& other) noexcept {
+        kind_ = other.kind_;
+        return *this;
+    }
+
+    // Room for n objects. Throws std::bad_alloc, or std::bad_array_new_length.
+    pointer allocate(size_type n) const { return detail::allocate_objects<T>(kind(), n); }
+    void deallocate(pointer memory, size_type) const noexcept { memkind_free(kind(), memory); }
+
+    template <class U, class... Arguments>
+    void construct(U* object, Arguments&&... arguments) const {
+        ::new (static_cast<void*>(object)) U(std::forward<Arguments>(arguments)...);
+    }
+    void destroy(pointer object) const { object->~value_type(); }
+
+    // Terrace's own. Exists as long as an allocator that shares it.
+    memkind_t kind() const noexcept { return kind_.get(); }
+
+  private:
+    detail::shared_kind kind_;
+};
+
+template <typename T, typename U>
+bool operator==(const allocator<T>& left, const allocator<U>& right) noexcept {
+    return left.kind() == right.kind();
+}
+template <typename T, typename U>
+bool operator!=(const allocator<T>& left, const allocator<U>& right) noexcept {
+    return !(left == right);
+}
+
+}  // namespace terrace
+}  // namespace pmem
+}  // namespace libmemkind
+
+#endif
