@@ -6,10 +6,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "src/check.hpp"
+
 namespace terrace {
 namespace {
 
-constexpr int kBind = 2;  // MPOL_BIND in the kernel's uapi/linux/mempolicy.h
+// The kernel's uapi/linux/mempolicy.h.
+constexpr int kPreferred = 1;
+constexpr int kBind = 2;
+constexpr int kInterleave = 3;
+constexpr int kPreferredMany = 5;
 
 bool read_node_file(const char* path, NodeSet* nodes) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -66,9 +72,37 @@ NodeSet nodes_with_cpus() {
     return both;
 }
 
+int set_node_policy(void* address, std::size_t size, NodePolicy policy, const NodeSet& nodes) {
+    const auto set = [&](int mode, const NodeSet& which) {
+        // The kernel takes one bit more than it looks at.
+        return syscall(SYS_mbind, address, size, mode, which.words(), kMostNodes + 1, 0U) == 0 ? 0 : errno;
+    };
+    REQUIRES(!nodes.empty());
+    switch (policy) {
+        case NodePolicy::kBind:
+            return set(kBind, nodes);
+        case NodePolicy::kInterleave:
+            return set(kInterleave, nodes);
+        case NodePolicy::kPreferredMany:
+            if (nodes.count() > 1)
+                if (const int error = set(kPreferredMany, nodes); error != EINVAL)
+                    return error;
+            [[fallthrough]];  // a kernel before 5.15
+        case NodePolicy::kPreferred: {
+            // The kernel looks at the lowest node only; say so ourselves.
+            NodeSet lowest;
+            lowest.add(NodeId{nodes.next(0)});
+            return set(kPreferred, lowest);
+        }
+        case NodePolicy::kNone:
+        case NodePolicy::kWeightedInterleave:
+            break;
+    }
+    return EINVAL;
+}
+
 int bind_to_nodes(void* address, std::size_t size, const NodeSet& nodes) {
-    // The kernel takes one bit more than it looks at.
-    return syscall(SYS_mbind, address, size, kBind, nodes.words(), kMostNodes + 1, 0U) == 0 ? 0 : errno;
+    return set_node_policy(address, size, NodePolicy::kBind, nodes);
 }
 
 }  // namespace terrace
