@@ -38,13 +38,14 @@ typedef enum memtier_policy_t {
     /* The bytes in the tiers keep the ratio of the shares. One thread keeps it to within its largest object; each
      * further thread may be up to 16 KiB per tier off. */
     MEMTIER_POLICY_STATIC_RATIO = 0,
-    /* Small objects to the first tier, large ones to the others, with a threshold that adapts. Not supported yet. */
+    /* Small allocations to the first tier, larger ones to the next, and so on; the thresholds between the tiers move so
+     * that the bytes in the tiers approach the ratio of the shares. See memtier_ctl_set(). */
     MEMTIER_POLICY_DYNAMIC_THRESHOLD = 1,
     MEMTIER_POLICY_MAX_VALUE
 } memtier_policy_t;
 
-/* A new builder without tiers; the caller gives it to memtier_builder_delete(). NULL when the policy is unknown or not
- * supported yet (a line on stderr says which; errno EINVAL or ENOTSUP), or when memory is short (errno ENOMEM). */
+/* A new builder without tiers; the caller gives it to memtier_builder_delete(). NULL when the policy is unknown (a line
+ * on stderr says so; errno EINVAL), or when memory is short (errno ENOMEM). */
 struct memtier_builder *memtier_builder_new(memtier_policy_t policy);
 
 /* Ends a builder. The memories it constructed live on. NULL is ignored. */
@@ -58,15 +59,28 @@ void memtier_builder_delete(struct memtier_builder *builder);
 int memtier_builder_add_tier(struct memtier_builder *builder, memkind_t kind, unsigned kind_ratio);
 
 /* The finished allocator; the caller gives it to memtier_delete_memtier_memory(). The builder stays as it is and can
- * construct more. NULL when the builder is NULL or has no tier (errno EINVAL), or memory is short (errno ENOMEM). */
+ * construct more. NULL when the builder is NULL or has no tier, or with DYNAMIC_THRESHOLD fewer than two, or thresholds
+ * or numbers that contradict each other (errno EINVAL; MEMKIND_DEBUG=1 says what); or memory is short (errno ENOMEM). */
 struct memtier_memory *memtier_builder_construct_memtier_memory(struct memtier_builder *builder);
 
 /* Ends a memory. What was allocated from it stays valid, and is freed as ever. NULL is ignored.
  * No thread may be allocating from it. */
 void memtier_delete_memtier_memory(struct memtier_memory *memory);
 
-/* Sets an option of the builder's policy by name. Returns 0, or -1 (errno EINVAL) when the policy has no such option;
- * STATIC_RATIO has none at all. */
+/* Sets an option of the builder's policy by name; `val` points to a value of the option's type. STATIC_RATIO has no
+ * options; those of DYNAMIC_THRESHOLD begin with "policy.dynamic_threshold.":
+ *
+ *   thresholds[ID].val  size_t    allocations of fewer bytes go to tier ID or below; where the threshold starts.
+ *                                 Default 1024 * (ID + 1)
+ *   thresholds[ID].min  size_t    it never moves below this. Default val - 512
+ *   thresholds[ID].max  size_t    nor above this. Default val + 511
+ *   check_cnt           unsigned  allocations of a thread from one look at the ratio to the next; 0: never. Default 20
+ *   trigger             float     how far (bytes above / bytes below) may be off before a threshold moves. Default 0.02
+ *   degree              float     by which part of itself a threshold moves. Default 0.15
+ *
+ * Threshold ID lies between tiers ID and ID + 1, which must have been added. A memory needs min <= val <= max, each min
+ * above the max before, trigger and degree 0 or more; that is checked when it is constructed.
+ * Returns 0, or -1 (errno EINVAL) when the policy has no such option or an argument is NULL. */
 int memtier_ctl_set(struct memtier_builder *builder, const char *name, const void *val);
 
 /* At least `size` bytes in the tier that the policy chooses. When that tier is full, in the next one that has room, and
@@ -82,7 +96,7 @@ void *memtier_calloc(struct memtier_memory *memory, size_t num, size_t size);
 void *memtier_kind_calloc(memkind_t kind, size_t num, size_t size);
 
 /* Makes the block at `ptr` `size` bytes large, in its kind, whichever that is, moving it if need be; when its kind is
- * full the block moves to another tier of `memory`. NULL `ptr`: a new block. Size 0: frees the block, returns NULL.
+ * full, or DYNAMIC_THRESHOLD has another tier for the new size, the block moves to another tier of `memory`. NULL `ptr`: a new block. Size 0: frees the block, returns NULL.
  * On failure NULL, errno ENOMEM, and the block and every count are as before. A `ptr` that is not this library's:
  * NULL, errno EINVAL. memtier_kind_realloc() uses `kind` only for a NULL `ptr`, and kind NULL then gives NULL, EINVAL. */
 void *memtier_realloc(struct memtier_memory *memory, void *ptr, size_t size);

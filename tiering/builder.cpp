@@ -3,16 +3,23 @@
 #include <errno.h>
 
 #include <new>
+#include <span>
+#include <string_view>
 
 #include "include/memkind_memtier.h"
 #include "src/log.hpp"
+#include "tiering/config_text.hpp"
 #include "tiering/memory.hpp"
 
 #define TERRACE_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
+using terrace::tiering::find_fault;
 using terrace::tiering::kMostTiers;
+using terrace::tiering::Threshold;
+using terrace::tiering::ThresholdFault;
+using terrace::tiering::ThresholdOptions;
 
 struct WishedTier {
     memkind_t kind;
@@ -29,27 +36,94 @@ Record* make_record() {
 }  // namespace
 
 struct memtier_builder {
+    memtier_policy_t policy = MEMTIER_POLICY_STATIC_RATIO;
     unsigned count = 0;  // INVARIANT: at most kMostTiers; kinds differ; ratios are 1 or more
     WishedTier tiers[kMostTiers] = {};
+    // DYNAMIC_THRESHOLD only; the first count - 1 are there.
+    Threshold thresholds[kMostTiers - 1] = {};
+    ThresholdOptions options;
 };
 
-TERRACE_EXPORT memtier_builder* memtier_builder_new(memtier_policy_t policy) {
-    switch (policy) {
-        case MEMTIER_POLICY_STATIC_RATIO:
-            return make_record<memtier_builder>();
-        case MEMTIER_POLICY_DYNAMIC_THRESHOLD:
-            terrace::log_error(
-                "memtier_builder_new: policy DYNAMIC_THRESHOLD is not supported yet; "
-                "supported: STATIC_RATIO");
-            errno = ENOTSUP;
-            return nullptr;
-        case MEMTIER_POLICY_MAX_VALUE:
-            break;
+namespace {
+
+std::span<const Threshold> thresholds_of(const memtier_builder* builder) {
+    return {builder->thresholds, builder->count - 1};
+}
+
+// Whether the builder can construct a memory; says why not.
+bool is_complete(const memtier_builder* builder) {
+    if (builder == nullptr || builder->count == 0)
+        return false;
+    if (builder->policy != MEMTIER_POLICY_DYNAMIC_THRESHOLD)
+        return true;
+    if (builder->count < 2) {
+        terrace::log_info("memtier: DYNAMIC_THRESHOLD needs two tiers or more");
+        return false;
     }
-    terrace::log_error("memtier_builder_new: unknown policy %d; accepted: MEMTIER_POLICY_STATIC_RATIO (0)",
-                       static_cast<int>(policy));
-    errno = EINVAL;
-    return nullptr;
+    const ThresholdFault fault = find_fault(thresholds_of(builder), builder->options);
+    if (fault)
+        terrace::log_info("memtier: thresholds[%u]: %s", fault.index, fault.what);
+    return !fault;
+}
+
+bool starts_with(std::string_view& name, std::string_view start) {
+    if (name.substr(0, start.size()) != start)
+        return false;
+    name.remove_prefix(start.size());
+    return true;
+}
+
+// Sets what the rest of the name means; false when it means nothing.
+bool set_threshold(memtier_builder* builder, std::string_view name, const void* value) {
+    std::string_view digits = terrace::tiering::take_until(']', name);
+    std::uint64_t index = 0;
+    if (!terrace::tiering::parse_number(digits, index) || index + 1 >= builder->count)
+        return false;
+    Threshold& threshold = builder->thresholds[index];
+    const size_t bytes = *static_cast<const size_t*>(value);
+    if (name == ".val")
+        threshold.value = bytes;
+    else if (name == ".min")
+        threshold.least = bytes;
+    else if (name == ".max")
+        threshold.most = bytes;
+    else
+        return false;
+    return true;
+}
+
+bool set_option(memtier_builder* builder, std::string_view name, const void* value) {
+    if (builder->policy != MEMTIER_POLICY_DYNAMIC_THRESHOLD ||
+        !starts_with(name, "policy.dynamic_threshold."))
+        return false;
+    if (starts_with(name, "thresholds["))
+        return set_threshold(builder, name, value);
+    if (name == "check_cnt")
+        builder->options.check_count = *static_cast<const unsigned*>(value);
+    else if (name == "trigger")
+        builder->options.trigger = *static_cast<const float*>(value);
+    else if (name == "degree")
+        builder->options.degree = *static_cast<const float*>(value);
+    else
+        return false;
+    return true;
+}
+
+}  // namespace
+
+TERRACE_EXPORT memtier_builder* memtier_builder_new(memtier_policy_t policy) {
+    if (policy != MEMTIER_POLICY_STATIC_RATIO && policy != MEMTIER_POLICY_DYNAMIC_THRESHOLD) {
+        terrace::log_error(
+            "memtier_builder_new: unknown policy %d; accepted: MEMTIER_POLICY_STATIC_RATIO (0), "
+            "MEMTIER_POLICY_DYNAMIC_THRESHOLD (1)",
+            static_cast<int>(policy));
+        errno = EINVAL;
+        return nullptr;
+    }
+    memtier_builder* builder = make_record<memtier_builder>();
+    if (builder != nullptr)
+        builder->policy = policy;
+    return builder;
 }
 
 TERRACE_EXPORT void memtier_builder_delete(memtier_builder* builder) {
@@ -74,12 +148,14 @@ TERRACE_EXPORT int memtier_builder_add_tier(memtier_builder* builder, memkind_t 
         errno = EINVAL;
         return -1;
     }
+    if (builder->count > 0)
+        builder->thresholds[builder->count - 1] = terrace::tiering::default_threshold(builder->count - 1);
     builder->tiers[builder->count++] = WishedTier{kind, kind_ratio};
     return 0;
 }
 
 TERRACE_EXPORT memtier_memory* memtier_builder_construct_memtier_memory(memtier_builder* builder) {
-    if (builder == nullptr || builder->count == 0) {
+    if (!is_complete(builder)) {
         errno = EINVAL;
         return nullptr;
     }
@@ -102,6 +178,8 @@ TERRACE_EXPORT memtier_memory* memtier_builder_construct_memtier_memory(memtier_
     }
     if (default_tier != kMostTiers)
         memory->fallback_order[order] = default_tier;
+    if (builder->policy == MEMTIER_POLICY_DYNAMIC_THRESHOLD)
+        memory->thresholds.set(thresholds_of(builder), builder->options);
     return memory;
 }
 
@@ -110,9 +188,11 @@ TERRACE_EXPORT void memtier_delete_memtier_memory(memtier_memory* memory) {
         terrace::kinds::deallocate(memory);
 }
 
-TERRACE_EXPORT int memtier_ctl_set(memtier_builder*, const char* name, const void*) {
-    terrace::log_error("memtier_ctl_set: unknown option '%s'; policy STATIC_RATIO has no options",
-                       name != nullptr ? name : "(null)");
+TERRACE_EXPORT int memtier_ctl_set(memtier_builder* builder, const char* name, const void* val) {
+    if (builder != nullptr && name != nullptr && val != nullptr && set_option(builder, name, val))
+        return 0;
+    terrace::log_info("memtier_ctl_set: unknown option '%s' of this builder",
+                      name != nullptr ? name : "(null)");
     errno = EINVAL;
     return -1;
 }

@@ -8,12 +8,11 @@
 #include "include/memkind.h"
 #include "kinds/heap.hpp"
 #include "tiering/ledger.hpp"
+#include "tiering/thresholds.hpp"
 
 namespace terrace::tiering {
 
 static_assert(kinds::kMaxKinds <= kLedgerSlots, "every kind has an entry in the ledger");
-
-inline constexpr unsigned kMostTiers = 32;
 
 struct Tier {
     memkind_t kind;
@@ -35,4 +34,5 @@ struct memtier_memory {
     unsigned fallback_order[terrace::tiering::kMostTiers] =
         {};  // every tier; MEMKIND_DEFAULT last if it is one
     terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};
+    terrace::tiering::Thresholds thresholds;  // in use with DYNAMIC_THRESHOLD only
 };

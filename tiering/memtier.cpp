@@ -30,9 +30,8 @@ std::int64_t signed_bytes(size_t bytes) {
 // What the block really takes; as kinds::usable_size, for callers that know the kind already.
 // REQUIRES: the block is in `kind`.
 inline std::int64_t bytes_in(memkind_t kind, const void* block) {
-    if (kind->foreign_heap != nullptr) [[unlikely]]
-        return signed_bytes(kinds::usable_size(block));
-    return signed_bytes(jemalloc::terrace_je_sallocx(block, 0));
+    (void)kind;
+    return signed_bytes(kinds::usable_size(block));
 }
 
 // Counts a fresh block where it is. That is where it was asked for, but at a thread's very end, when jemalloc
@@ -44,17 +43,25 @@ inline void count_allocated(memkind_t wished, const void* block) {
     tiering::account(kinds::slot_of(kind), bytes_in(kind, block));
 }
 
-// The tier that the policy wants.
-unsigned choose_among_several(const memtier_memory* memory) {
-    TierLoad loads[tiering::kMostTiers];
-    const unsigned count = memory->count;
-    for (unsigned i = 0; i < count; ++i)
-        loads[i] = {tiering::estimated_bytes(memory->tiers[i].slot), memory->tiers[i].ratio};
-    return tiering::choose_by_static_ratio({loads, count});
+inline TierLoad load_of(const memtier_memory* memory, unsigned index) {
+    const Tier& tier = memory->tiers[index];
+    return {tiering::estimated_bytes(tier.slot), tier.ratio};
 }
 
-inline unsigned choose(const memtier_memory* memory) {
-    return memory->count == 1 ? 0 : choose_among_several(memory);
+unsigned choose_by_threshold(memtier_memory* memory, size_t size) {
+    if (memory->thresholds.is_due())
+        memory->thresholds.adapt([memory](unsigned i) { return load_of(memory, i); });
+    return memory->thresholds.choose(size);
+}
+
+// The tier that the policy wants for an allocation of `size` bytes.
+inline unsigned choose(memtier_memory* memory, size_t size) {
+    if (memory->count == 1)
+        return 0;
+    if (memory->thresholds.in_use())
+        return choose_by_threshold(memory, size);
+    return tiering::choose_by_static_ratio(memory->count,
+                                           [memory](unsigned i) { return load_of(memory, i); });
 }
 
 bool is_full(const Tier& tier) {
@@ -105,7 +112,7 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
 // REQUIRES: size > 0; allocate(kind) gives a block of that size in the kind, or nullptr.
 template <class Allocate>
 inline void* place(memtier_memory* memory, size_t size, Allocate allocate) {
-    const unsigned chosen = choose(memory);
+    const unsigned chosen = choose(memory, size);
     Tier& tier = memory->tiers[chosen];
     if (!is_passed_over(tier)) [[likely]] {
         if (void* block = allocate(tier.kind)) [[likely]] {
@@ -184,6 +191,15 @@ void* resize(memkind_t kind, void* block, size_t size) {
     return resized;
 }
 
+// Whether a resized block should move to the tier that thresholds choose for its new size. It stays where it
+// is when it has room for that size and would use more than half of it.
+bool changes_tier(const memtier_memory* memory, memkind_t owner, const void* block, size_t size) {
+    if (!memory->thresholds.in_use() || memory->tiers[memory->thresholds.choose(size)].kind == owner)
+        return false;
+    const auto room = static_cast<size_t>(bytes_in(owner, block));
+    return size > room || size <= room / 2;
+}
+
 // What realloc answers without resizing anything: a foreign block, or size 0. True when that settles it.
 bool is_settled(memkind_t owner, void* block, size_t size) {
     if (owner == nullptr) {
@@ -232,8 +248,10 @@ TERRACE_EXPORT void* memtier_realloc(memtier_memory* memory, void* ptr, size_t s
     if (is_settled(owner, ptr, size))
         return nullptr;
     const int saved_errno = errno;
-    if (void* resized = resize(owner, ptr, size))
-        return resized;
+    if (!changes_tier(memory, owner, ptr, size)) {
+        if (void* resized = resize(owner, ptr, size))
+            return resized;
+    }
     void* moved = memtier_malloc(memory, size);
     if (moved == nullptr)
         return nullptr;

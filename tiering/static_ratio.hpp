@@ -17,14 +17,22 @@ struct TierLoad {
 // ratios mean the same here. Compared crosswise (b_i * r_0 < b_0 * r_i) and in 128 bits, so that it neither
 // rounds nor overflows. REQUIRES: at least one tier. ENSURES: with objects of one size s, placed one after
 // the other, |b_i * r_0 - b_0 * r_i| <= s * max(r_0, r_i).
-constexpr unsigned choose_by_static_ratio(std::span<const TierLoad> tiers) {
+// load_of(i) gives the load of tier i, and is asked for each tier once at most.
+template <class LoadOf>
+constexpr unsigned choose_by_static_ratio(unsigned count, LoadOf load_of) {
     using Wide = unsigned __int128;
-    const TierLoad& first = tiers.front();
-    for (std::size_t i = tiers.size() - 1; i > 0; --i) {
-        if (Wide{tiers[i].bytes} * first.ratio < Wide{first.bytes} * tiers[i].ratio)
-            return static_cast<unsigned>(i);
+    const TierLoad first = load_of(0U);
+    for (unsigned i = count - 1; i > 0; --i) {
+        const TierLoad tier = load_of(i);
+        if (Wide{tier.bytes} * first.ratio < Wide{first.bytes} * tier.ratio)
+            return i;
     }
     return 0;
+}
+
+constexpr unsigned choose_by_static_ratio(std::span<const TierLoad> tiers) {
+    return choose_by_static_ratio(static_cast<unsigned>(tiers.size()),
+                                  [tiers](unsigned i) { return tiers[i]; });
 }
 
 }  // namespace terrace::tiering

@@ -1,8 +1,9 @@
 // A hand-written parser: fields end at ',', sections at ';', the last section is the policy.
-// A Cursor knows the whole text, so that every fault can name its column.
 #include "tiering/tier_config.hpp"
 
 #include <climits>
+
+#include "tiering/static_kind_names.hpp"
 
 namespace terrace::tiering {
 namespace {
@@ -11,7 +12,8 @@ using std::string_view;
 
 constexpr std::uint64_t kSmallestFileTier = 16u << 20;  // what memkind_create_pmem accepts
 
-constexpr const char* kAcceptedKinds = "DRAM, KMEM_DAX, FS_DAX";
+constexpr const char* kAcceptedKinds =
+    "DRAM, KMEM_DAX, FS_DAX, HBW, REGULAR, HUGETLB, or another static kind's name without MEMKIND_";
 constexpr const char* kAcceptedPolicies = "STATIC_RATIO, DYNAMIC_THRESHOLD";
 constexpr const char* kAcceptedKeys = "KIND, RATIO, and for FS_DAX also PATH, PMEM_SIZE_LIMIT";
 constexpr const char* kAcceptedRatio = "a whole number from 1 to 4294967295";
@@ -19,76 +21,22 @@ constexpr const char* kAcceptedLimit =
     "0 for no limit, or bytes from 16M on, with K, M or G behind the number if wished";
 constexpr const char* kAcceptedSection = "KIND:<kind>,RATIO:<number> once per tier, then POLICY:<policy>";
 
-class Text {
-  public:
-    explicit Text(string_view whole) : whole_(whole) {}
-
-    // REQUIRES: token is a part of the whole text.
-    unsigned column_of(string_view token) const {
-        return static_cast<unsigned>(token.data() - whole_.data()) + 1;
-    }
-
-    ConfigFault fault(const char* what, string_view token, const char* accepted) const {
-        return ConfigFault{what, token, column_of(token), accepted};
-    }
-
-  private:
-    string_view whole_;
+// memkind's own words for tiers; the others are the static kinds' names.
+struct TierName {
+    const char* name;
+    TierKind kind;
 };
-
-// The part of rest up to the separator, which is dropped; rest becomes what follows.
-string_view take_until(char separator, string_view& rest) {
-    const size_t end = rest.find(separator);
-    if (end == string_view::npos) {
-        const string_view all = rest;
-        rest.remove_prefix(rest.size());
-        return all;
-    }
-    const string_view part(rest.data(), end);
-    rest.remove_prefix(end + 1);
-    return part;
-}
-
-bool parse_number(string_view digits, std::uint64_t& number) {
-    number = 0;
-    for (const char c : digits) {
-        if (c < '0' || c > '9' || __builtin_mul_overflow(number, std::uint64_t{10}, &number) ||
-            __builtin_add_overflow(number, static_cast<std::uint64_t>(c - '0'), &number))
-            return false;
-    }
-    return !digits.empty();
-}
-
-bool parse_bytes(string_view text, std::uint64_t& bytes) {
-    std::uint64_t unit = 1;
-    if (!text.empty()) {
-        switch (text.back()) {
-            case 'K':
-                unit = 1ull << 10;
-                break;
-            case 'M':
-                unit = 1ull << 20;
-                break;
-            case 'G':
-                unit = 1ull << 30;
-                break;
-            default:
-                break;
-        }
-    }
-    if (unit != 1)
-        text.remove_suffix(1);
-    return parse_number(text, bytes) && !__builtin_mul_overflow(bytes, unit, &bytes);
-}
+constexpr TierName kTierNames[] = {{"DRAM", kDramTier}, {"KMEM_DAX", kKmemDaxTier}, {"FS_DAX", kFileTier}};
 
 bool parse_kind(string_view name, TierKind& kind) {
-    for (const TierKind candidate : {TierKind::kDram, TierKind::kKmemDax, TierKind::kFsDax}) {
-        if (name == name_of(candidate)) {
-            kind = candidate;
+    for (const TierName& candidate : kTierNames) {
+        if (name == candidate.name) {
+            kind = candidate.kind;
             return true;
         }
     }
-    return false;
+    kind = static_kind_called(name, false);
+    return kind != kinds::kStaticKindCount;
 }
 
 // The fields of one tier, as they were found: whether a field was there matters as much as its value.
@@ -106,7 +54,7 @@ struct TierFields {
     }
 };
 
-ConfigFault split_fields(const Text& text, string_view section, TierFields& fields) {
+ConfigFault split_fields(const ConfigText& text, string_view section, TierFields& fields) {
     string_view rest = section;
     while (!rest.empty()) {
         string_view field = take_until(',', rest);
@@ -128,8 +76,8 @@ ConfigFault split_fields(const Text& text, string_view section, TierFields& fiel
     return {};
 }
 
-ConfigFault check_file_fields(const Text& text, const TierFields& fields, TierSpec& tier) {
-    if (tier.kind != TierKind::kFsDax) {
+ConfigFault check_file_fields(const ConfigText& text, const TierFields& fields, TierSpec& tier) {
+    if (tier.kind != kFileTier) {
         if (fields.path.data() != nullptr)
             return text.fault("PATH for a tier that is not FS_DAX:", fields.path,
                               "PATH with KIND:FS_DAX only");
@@ -150,7 +98,7 @@ ConfigFault check_file_fields(const Text& text, const TierFields& fields, TierSp
     return {};
 }
 
-ConfigFault parse_tier(const Text& text, string_view section, TierSpec& tier) {
+ConfigFault parse_tier(const ConfigText& text, string_view section, TierSpec& tier) {
     TierFields fields;
     if (const ConfigFault fault = split_fields(text, section, fields))
         return fault;
@@ -170,7 +118,7 @@ ConfigFault parse_tier(const Text& text, string_view section, TierSpec& tier) {
     return {};
 }
 
-ConfigFault parse_policy(const Text& text, string_view section, TierConfig& config) {
+ConfigFault parse_policy(const ConfigText& text, string_view section, TierConfig& config) {
     string_view name = section;
     take_until(':', name);
     if (name == "STATIC_RATIO")
@@ -180,7 +128,14 @@ ConfigFault parse_policy(const Text& text, string_view section, TierConfig& conf
     else
         return text.fault("unknown policy", name, kAcceptedPolicies);
     config.policy_column = text.column_of(name);
+    if (config.policy == TierPolicy::kDynamicThreshold && config.count < 2)
+        return text.fault("too few tiers for", name, "two tiers or more with DYNAMIC_THRESHOLD");
     return {};
+}
+
+// From the separator on.
+string_view text_behind(string_view whole, string_view section) {
+    return whole.substr(static_cast<size_t>(section.data() - whole.data()) + section.size());
 }
 
 bool is_policy(string_view section) {
@@ -188,16 +143,16 @@ bool is_policy(string_view section) {
     return take_until(':', rest) == "POLICY" && rest.data() > section.data() + 6;
 }
 
-// DRAM and KMEM_DAX are one memory each: naming one twice would make two tiers with one balance.
-ConfigFault check_not_repeated(const Text& text, string_view whole, const TierConfig& config,
-                               const TierSpec& tier) {
-    if (tier.kind == TierKind::kFsDax)
+// A static kind is one memory: naming it twice would make two tiers with one balance.
+ConfigFault check_not_repeated(const ConfigText& text, const TierConfig& config, const TierSpec& tier,
+                               string_view section) {
+    if (tier.kind == kFileTier)
         return {};
     for (unsigned i = 0; i < config.count; ++i) {
         if (config.tiers[i].kind == tier.kind) {
-            const string_view name(whole.data() + tier.column - 1, string_view(name_of(tier.kind)).size());
-            return text.fault("second tier of kind", name,
-                              "one DRAM tier, one KMEM_DAX tier, any number of FS_DAX tiers");
+            const size_t at = tier.column - text.column_of(section);
+            const string_view name = section.substr(at, section.substr(at).find(','));
+            return text.fault("second tier of kind", name, "each kind once, but any number of FS_DAX tiers");
         }
     }
     return {};
@@ -206,19 +161,15 @@ ConfigFault check_not_repeated(const Text& text, string_view whole, const TierCo
 }  // namespace
 
 const char* name_of(TierKind kind) {
-    switch (kind) {
-        case TierKind::kDram:
-            return "DRAM";
-        case TierKind::kKmemDax:
-            return "KMEM_DAX";
-        case TierKind::kFsDax:
-            return "FS_DAX";
+    for (const TierName& candidate : kTierNames) {
+        if (kind == candidate.kind)
+            return candidate.name;
     }
-    return "?";
+    return kind < kinds::kStaticKindCount ? kStaticKindNames[kind] : "?";
 }
 
 ConfigFault parse_tier_config(string_view whole, TierConfig& config) {
-    const Text text(whole);
+    const ConfigText text(whole);
     config = TierConfig{};
     string_view rest = whole;
     while (!rest.empty()) {
@@ -228,9 +179,10 @@ ConfigFault parse_tier_config(string_view whole, TierConfig& config) {
                 return text.fault("no tier before", section, kAcceptedSection);
             if (const ConfigFault fault = parse_policy(text, section, config))
                 return fault;
-            if (!rest.empty())
-                return text.fault("text behind the policy:", rest, "POLICY as the last section");
-            return {};
+            const bool is_last = section.data() + section.size() == whole.data() + whole.size();
+            return is_last ? ConfigFault{}
+                           : text.fault("text behind the policy:", text_behind(whole, section),
+                                        "POLICY as the last section, without ';' behind it");
         }
         if (section.empty())
             return text.fault("empty section", section, kAcceptedSection);
@@ -239,7 +191,7 @@ ConfigFault parse_tier_config(string_view whole, TierConfig& config) {
         TierSpec tier;
         if (const ConfigFault fault = parse_tier(text, section, tier))
             return fault;
-        if (const ConfigFault fault = check_not_repeated(text, whole, config, tier))
+        if (const ConfigFault fault = check_not_repeated(text, config, tier, section))
             return fault;
         config.tiers[config.count++] = tier;
     }
@@ -247,21 +199,6 @@ ConfigFault parse_tier_config(string_view whole, TierConfig& config) {
         return text.fault("empty configuration", whole, kAcceptedSection);
     return text.fault("no POLICY at the end", rest,
                       "POLICY:STATIC_RATIO or POLICY:DYNAMIC_THRESHOLD behind ';'");
-}
-
-ConfigFault find_unsupported(string_view whole, const TierConfig& config) {
-    const auto fault_at = [whole](const char* what, unsigned column, size_t length, const char* accepted) {
-        return ConfigFault{what, string_view(whole.data() + column - 1, length), column, accepted};
-    };
-    for (unsigned i = 0; i < config.count; ++i) {
-        const TierSpec& tier = config.tiers[i];
-        if (tier.kind == TierKind::kKmemDax)
-            return fault_at("not supported yet: kind", tier.column, sizeof "KMEM_DAX" - 1, "DRAM, FS_DAX");
-    }
-    if (config.policy == TierPolicy::kDynamicThreshold)
-        return fault_at("not supported yet: policy", config.policy_column, sizeof "DYNAMIC_THRESHOLD" - 1,
-                        "STATIC_RATIO");
-    return {};
 }
 
 }  // namespace terrace::tiering

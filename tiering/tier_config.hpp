@@ -6,18 +6,26 @@
 #include <cstdint>
 #include <string_view>
 
+#include "kinds/static_kind.hpp"
+#include "tiering/config_text.hpp"
+
 namespace terrace::tiering {
 
 inline constexpr unsigned kMostConfiguredTiers = 16;
 
-enum class TierKind { kDram, kKmemDax, kFsDax };
+// What a tier is made of: the static kind of this number, or a file.
+using TierKind = unsigned;
+inline constexpr TierKind kDramTier = kinds::kDefault;
+inline constexpr TierKind kKmemDaxTier = kinds::kDaxKmem;
+inline constexpr TierKind kFileTier = kinds::kStaticKindCount;
+
 enum class TierPolicy { kStaticRatio, kDynamicThreshold };
 
-// The name that the grammar has for a kind, for messages and reports.
+// The name that the grammar has for a kind, for messages and reports; where it has two, memkind's.
 const char* name_of(TierKind kind);
 
 struct TierSpec {
-    TierKind kind = TierKind::kDram;
+    TierKind kind = kDramTier;
     std::string_view path;         // FS_DAX: the directory, never empty; otherwise empty
     std::uint64_t size_limit = 0;  // FS_DAX: bytes, 0 for no limit
     unsigned ratio = 0;            // 1 or more
@@ -31,21 +39,8 @@ struct TierConfig {
     unsigned policy_column = 0;
 };
 
-// What is wrong, where, and what would be right. `what` is nullptr when nothing is.
-struct ConfigFault {
-    const char* what = nullptr;      // "unknown kind"
-    std::string_view token;          // the offending part of the text; may be empty
-    unsigned column = 0;             // where the token begins, counted from 1
-    const char* accepted = nullptr;  // what may stand there
-
-    explicit operator bool() const { return what != nullptr; }
-};
-
 // ENSURES: without a fault, config holds 1 to kMostConfiguredTiers complete tiers; with one, it is not to be
 // used.
 [[nodiscard]] ConfigFault parse_tier_config(std::string_view text, TierConfig& config);
-
-// What is well-formed but cannot be had yet: KMEM_DAX tiers and DYNAMIC_THRESHOLD.
-[[nodiscard]] ConfigFault find_unsupported(std::string_view text, const TierConfig& config);
 
 }  // namespace terrace::tiering

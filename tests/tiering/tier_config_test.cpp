@@ -20,7 +20,7 @@ TierConfig parse(const std::string& text) {
 TEST(TierConfig, ReadsOneDramTier) {
     const TierConfig config = parse("KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO");
     ASSERT_EQ(config.count, 1u);
-    EXPECT_EQ(config.tiers[0].kind, TierKind::kDram);
+    EXPECT_EQ(config.tiers[0].kind, kDramTier);
     EXPECT_EQ(config.tiers[0].ratio, 1u);
     EXPECT_EQ(config.policy, TierPolicy::kStaticRatio);
 }
@@ -31,7 +31,7 @@ TEST(TierConfig, ReadsAFileTierWithPathAndLimit) {
         "c,PMEM_SIZE_LIMIT:20G,RATIO:4294967295;POLICY:DYNAMIC_THRESHOLD";
     const TierConfig config = parse(text);
     ASSERT_EQ(config.count, 2u);
-    EXPECT_EQ(config.tiers[1].kind, TierKind::kFsDax);
+    EXPECT_EQ(config.tiers[1].kind, kFileTier);
     EXPECT_EQ(config.tiers[1].path, "/mnt/a:b c");
     EXPECT_EQ(config.tiers[1].size_limit, 20ull << 30);
     EXPECT_EQ(config.tiers[1].ratio, 4294967295u);
@@ -40,9 +40,24 @@ TEST(TierConfig, ReadsAFileTierWithPathAndLimit) {
     EXPECT_EQ(config.policy_column, text.find("DYNAMIC") + 1);
 }
 
+TEST(TierConfig, TakesEveryStaticKindByItsName) {
+    const TierConfig config = parse(
+        "KIND:HBW,RATIO:1;KIND:KMEM_DAX,RATIO:2;KIND:REGULAR,RATIO:3;KIND:HUGETLB,RATIO:4;"
+        "KIND:HIGHEST_CAPACITY_LOCAL_PREFERRED,RATIO:5;POLICY:STATIC_RATIO");
+    ASSERT_EQ(config.count, 5u);
+    EXPECT_EQ(config.tiers[0].kind, unsigned{kinds::kHbw});
+    EXPECT_EQ(config.tiers[1].kind, unsigned{kinds::kDaxKmem});
+    EXPECT_EQ(config.tiers[2].kind, unsigned{kinds::kRegular});
+    EXPECT_EQ(config.tiers[3].kind, unsigned{kinds::kHugetlb});
+    EXPECT_EQ(config.tiers[4].kind, unsigned{kinds::kHighestCapacityLocalPreferred});
+    EXPECT_STREQ(name_of(config.tiers[1].kind), "KMEM_DAX") << "memkind's word";
+    EXPECT_STREQ(name_of(config.tiers[4].kind), "HIGHEST_CAPACITY_LOCAL_PREFERRED");
+    EXPECT_STREQ(name_of(kFileTier), "FS_DAX");
+}
+
 TEST(TierConfig, TakesTheFieldsOfATierInAnyOrderAsMemkindDoes) {
     const TierConfig config = parse("RATIO:3,PMEM_SIZE_LIMIT:16M,PATH:/tmp,KIND:FS_DAX;POLICY:STATIC_RATIO");
-    EXPECT_EQ(config.tiers[0].kind, TierKind::kFsDax);
+    EXPECT_EQ(config.tiers[0].kind, kFileTier);
     EXPECT_EQ(config.tiers[0].ratio, 3u);
     EXPECT_EQ(config.tiers[0].size_limit, 16u << 20);
 }
@@ -129,8 +144,15 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"KIND:DRAM,RATIO:1;POLICY:", 26, "", "unknown policy"},                                  //
         Malformed{"KIND:DRAM,RATIO:1;POLICY:CIRCULAR", 26, "CIRCULAR", "unknown policy"},                  //
         Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO,X:1", 26, "STATIC_RATIO,X:1", "unknown policy"},  //
-        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO;KIND:DRAM", 39, "KIND:DRAM",
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO;KIND:DRAM", 38, ";KIND:DRAM",
                   "text behind the policy:"},
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO;", 38, ";", "text behind the policy:"},      //
+        Malformed{"KIND:MEMKIND_HBW,RATIO:1;POLICY:STATIC_RATIO", 6, "MEMKIND_HBW", "unknown kind"},  //
+        Malformed{"KIND:DRAM,RATIO:1;KIND:DEFAULT,RATIO:1;POLICY:STATIC_RATIO", 24, "DEFAULT",
+                  "second tier of kind"},
+        Malformed{"RATIO:1,KIND:HBW;KIND:DRAM,RATIO:1;RATIO:1,KIND:HBW;POLICY:STATIC_RATIO", 49, "HBW",
+                  "second tier of kind"},
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:DYNAMIC_THRESHOLD", 26, "DYNAMIC_THRESHOLD", "too few tiers for"},
         Malformed{"POLICY:STATIC_RATIO", 1, "POLICY:STATIC_RATIO", "no tier before"},  //
         Malformed{"KIND:DRAM,RATIO:1;KIND:DRAM,RATIO:2;POLICY:STATIC_RATIO", 24, "DRAM",
                   "second tier of kind"},
@@ -148,21 +170,6 @@ INSTANTIATE_TEST_SUITE_P(
                   "bad PMEM_SIZE_LIMIT"},
         Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:17179869184G,RATIO:1;POLICY:STATIC_RATIO", 36,
                   "17179869184G", "bad PMEM_SIZE_LIMIT"}));
-
-TEST(TierConfig, SaysWhichWellFormedThingsAreNotSupportedYet) {
-    const std::string kmem = "KIND:DRAM,RATIO:1;KIND:KMEM_DAX,RATIO:1;POLICY:STATIC_RATIO";
-    const ConfigFault kind_fault = find_unsupported(kmem, parse(kmem));
-    ASSERT_TRUE(kind_fault);
-    EXPECT_EQ(kind_fault.token, "KMEM_DAX");
-    EXPECT_EQ(kind_fault.column, 24u);
-    const std::string threshold = "KIND:DRAM,RATIO:1;POLICY:DYNAMIC_THRESHOLD";
-    const ConfigFault policy_fault = find_unsupported(threshold, parse(threshold));
-    ASSERT_TRUE(policy_fault);
-    EXPECT_EQ(policy_fault.token, "DYNAMIC_THRESHOLD");
-    EXPECT_EQ(policy_fault.column, 26u);
-    const std::string fine = "KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO";
-    EXPECT_FALSE(find_unsupported(fine, parse(fine)));
-}
 
 // Any text gives tiers or a fault that lies within the text; the sanitizer builds see reads beyond it.
 TEST(TierConfig, SurvivesRandomChangesOfAGoodText) {

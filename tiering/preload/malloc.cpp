@@ -1,6 +1,7 @@
-// The C library's allocation functions, with the C library's manners, over a memtier memory. Each function
-// settles what is peculiar to it (sizes of 0, overflow, alignments, errno) and passes on. Hot path of malloc:
-// 1 load, 1 comparison, 1 call into libmemkind.
+// The C library's allocation functions, with the C library's manners, over the heap of a preload library: it
+// is compiled once for each of them (TERRACE_PRELOAD_HEAP). Each function settles what is peculiar to it
+// (sizes of 0, overflow, alignments, errno) and passes on. Hot path of malloc: 1 load, 1 comparison, 1 call
+// into libmemkind.
 #include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tiering/preload/tiers.hpp"
+#include TERRACE_PRELOAD_HEAP
 
 #define TERRACE_INTERPOSE extern "C" __attribute__((visibility("default")))
 
@@ -22,7 +23,7 @@ __attribute__((weak)) void* __libc_realloc(void* block, size_t size);
 
 namespace {
 
-using terrace::preload::active_memory;
+namespace heap = terrace::preload::heap;
 
 // The C library's blocks lie at multiples of 16, even those of 1 byte, and malloc(0) is a block of its own.
 // jemalloc's smallest class is 8 bytes at multiples of 8: ask for the next one.
@@ -31,25 +32,11 @@ inline size_t block_size(size_t size) {
     return size > kSmallestBlock / 2 ? size : kSmallestBlock;
 }
 
-inline void* allocate(size_t size) {
-    memtier_memory* memory = active_memory();
-    return memory != nullptr ? memtier_malloc(memory, size) : memtier_kind_malloc(MEMKIND_DEFAULT, size);
-}
-
-inline void* allocate_zeroed(size_t size) {
-    memtier_memory* memory = active_memory();
-    return memory != nullptr ? memtier_calloc(memory, 1, size)
-                             : memtier_kind_calloc(MEMKIND_DEFAULT, 1, size);
-}
-
 // REQUIRES: alignment is a power of two. Returns 0 or an errno value; errno itself is untouched.
 int allocate_aligned(void** block, size_t alignment, size_t size) {
     if (alignment < kSmallestBlock)
         alignment = kSmallestBlock;
-    size = block_size(size);
-    memtier_memory* memory = active_memory();
-    return memory != nullptr ? memtier_posix_memalign(memory, block, alignment, size)
-                             : memtier_kind_posix_memalign(MEMKIND_DEFAULT, block, alignment, size);
+    return heap::allocate_aligned(block, alignment, block_size(size));
 }
 
 void* aligned_or_errno(size_t alignment, size_t size) {
@@ -74,7 +61,7 @@ __attribute__((noinline, cold)) void free_foreign(void* block) {
 }
 
 inline void release(void* block) {
-    if (memtier_try_free(block) != 0) [[unlikely]]
+    if (!heap::release(block)) [[unlikely]]
         free_foreign(block);
 }
 
@@ -84,22 +71,20 @@ bool is_foreign(void* block) {
 
 void* resize(void* block, size_t size) {
     if (block == nullptr)
-        return allocate(block_size(size));
+        return heap::allocate(block_size(size));
     if (is_foreign(block)) [[unlikely]]
         return __libc_realloc != nullptr ? __libc_realloc(block, size) : nullptr;
     if (size == 0) {
         release(block);
         return nullptr;
     }
-    memtier_memory* memory = active_memory();
-    return memory != nullptr ? memtier_realloc(memory, block, block_size(size))
-                             : memtier_kind_realloc(MEMKIND_DEFAULT, block, block_size(size));
+    return heap::resize(block, block_size(size));
 }
 
 }  // namespace
 
 TERRACE_INTERPOSE void* malloc(size_t size) noexcept {
-    return allocate(block_size(size));
+    return heap::allocate(block_size(size));
 }
 
 TERRACE_INTERPOSE void* calloc(size_t count, size_t size) noexcept {
@@ -108,7 +93,7 @@ TERRACE_INTERPOSE void* calloc(size_t count, size_t size) noexcept {
         errno = ENOMEM;
         return nullptr;
     }
-    return allocate_zeroed(block_size(total));
+    return heap::allocate_zeroed(block_size(total));
 }
 
 TERRACE_INTERPOSE void* realloc(void* block, size_t size) noexcept {

@@ -1,12 +1,12 @@
-// What a program may ask or tell the C library's allocator about itself, answered for the tiers. The knobs of
-// glibc's heap have no meaning here: they are accepted and change nothing.
+// What a program may ask or tell the C library's allocator about itself, answered for the tiers of the
+// preload library. The knobs of glibc's heap have no meaning here: they are accepted and change nothing.
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "tiering/preload/report.hpp"
-#include "tiering/preload/tiers.hpp"
+#include "tiering/preload/tiers_in_use.hpp"
 
 #define TERRACE_INTERPOSE extern "C" __attribute__((visibility("default")))
 
@@ -63,7 +63,7 @@ TERRACE_INTERPOSE int malloc_info(int options, FILE* stream) noexcept {
         fprintf(stream,
                 "<tier nr=\"%u\" kind=\"%s\" ratio=\"%u\"><system type=\"current\" size=\"%zu\"/>"
                 "<system type=\"max\" size=\"%zu\"/></tier>\n",
-                i, terrace::tiering::name_of(tier.kind), tier.ratio, memtier_kind_allocated_size(tier.memory),
+                i, tier.name, tier.ratio, memtier_kind_allocated_size(tier.memory),
                 memtier_kind_peak_size(tier.memory));
     }
     fprintf(stream, "</malloc>\n");

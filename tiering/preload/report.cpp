@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "src/log.hpp"
-#include "tiering/preload/tiers.hpp"
+#include "tiering/preload/tiers_in_use.hpp"
 
 namespace terrace::preload {
 namespace {
@@ -83,13 +83,18 @@ __attribute__((destructor)) void at_exit() {
 
 std::size_t format_report(char* text, std::size_t size) {
     Lines lines(text, size);
-    lines.add("# libmemtier: bytes per tier of %s (process %d)\n", program_invocation_short_name,
+    lines.add("# %s: bytes per tier of %s (process %d)\n", kLibraryName, program_invocation_short_name,
               static_cast<int>(getpid()));
-    lines.add("%-4s %-8s %10s %15s %15s  %s\n", "tier", "kind", "ratio", "bytes", "peak_bytes", "path");
     const TiersInUse& in_use = tiers_in_use();
+    std::size_t width = 8;
+    for (unsigned i = 0; i < in_use.count; ++i)
+        width = strlen(in_use.tiers[i].name) > width ? strlen(in_use.tiers[i].name) : width;
+    const int columns = static_cast<int>(width);
+    lines.add("%-4s %-*s %10s %15s %15s  %s\n", "tier", columns, "kind", "ratio", "bytes", "peak_bytes",
+              "path");
     for (unsigned i = 0; i < in_use.count; ++i) {
         const TierInUse& tier = in_use.tiers[i];
-        lines.add("%-4u %-8s %10u %15zu %15zu  %s\n", i, tiering::name_of(tier.kind), tier.ratio,
+        lines.add("%-4u %-*s %10u %15zu %15zu  %s\n", i, columns, tier.name, tier.ratio,
                   memtier_kind_allocated_size(tier.memory), memtier_kind_peak_size(tier.memory),
                   tier.path[0] != '\0' ? tier.path : "-");
     }

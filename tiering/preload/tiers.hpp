@@ -6,25 +6,12 @@
 #include <atomic>
 
 #include "include/memkind_memtier.h"
-#include "tiering/tier_config.hpp"
 
 namespace terrace::preload {
 
 // What a program under a configuration that cannot be had ends with, before its main: EX_CONFIG of
 // <sysexits.h>.
 inline constexpr int kConfigurationExitStatus = 78;
-
-struct TierInUse {
-    tiering::TierKind kind;
-    memkind_t memory;
-    unsigned ratio;
-    const char* path;  // "" but for FS_DAX
-};
-
-struct TiersInUse {
-    unsigned count;
-    TierInUse tiers[tiering::kMostConfiguredTiers];
-};
 
 namespace internal {
 extern std::atomic<memtier_memory*> active;
@@ -37,8 +24,5 @@ inline memtier_memory* active_memory() {
     memtier_memory* memory = internal::active.load(std::memory_order_acquire);
     return memory != nullptr ? memory : internal::start();
 }
-
-// The tiers, in order; count is 0 until active_memory() has answered once.
-const TiersInUse& tiers_in_use();
 
 }  // namespace terrace::preload
