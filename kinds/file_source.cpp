@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,27 +19,6 @@
 
 namespace terrace::kinds {
 namespace {
-
-// A file without a name. O_TMPFILE where the file system has it, else a name that lives for a moment, with
-// signals held back so that none can end the process in between and leave the file behind.
-int open_unnamed_file(const char* directory) {
-    const int file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
-        return file;
-    char path[PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/memkind.XXXXXX", directory);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    const int named = mkostemp(path, O_CLOEXEC);
-    if (named >= 0)
-        unlink(path);
-    const int error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    errno = error;
-    return named;
-}
 
 bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
     const int error = reserve_file_blocks(file, offset, size);
@@ -84,6 +63,13 @@ bool map_file(char* address, std::size_t size, int file, std::size_t offset, int
 }
 
 }  // namespace
+
+std::size_t FileSource::capacity() {
+    if (limit_ != SIZE_MAX)
+        return limit_;
+    struct statvfs system;
+    return statvfs(directory_, &system) == 0 ? system.f_blocks * system.f_frsize : 0;
+}
 
 FileSource* FileSource::create(const char* directory, std::size_t limit) {
     const std::size_t length = strnlen(directory, PATH_MAX);
