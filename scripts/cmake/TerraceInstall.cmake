@@ -74,6 +74,7 @@ function(terrace_install_everything)
   terrace_install_library(libmemkind PKG_CONFIG memkind VERSION 1.14.0
     DESCRIPTION "Memory by kind: DRAM, files, tiers over them")
   terrace_install_library(libmemtier)  # preloaded, never linked
+  terrace_install_library(libautohbw)  # preloaded; linked for its switch only
   terrace_install_library(libpmem PKG_CONFIG libpmem VERSION 1.12.1
     DESCRIPTION "Durable memory: mapping, flushing and copying")
   terrace_install_library(libpmemobj PKG_CONFIG libpmemobj VERSION 1.12.1

@@ -18,7 +18,9 @@ check() {  # check LIBRARY SONAME PATTERN-OF-ITS-NAMES
 }
 
 check libmemkind libmemkind.so.0 '(memkind|MEMKIND|memtier)_.*'
-check libmemtier libmemtier.so.0 '(malloc|calloc|realloc|reallocarray|free|free_sized|free_aligned_sized|posix_memalign|aligned_alloc|memalign|valloc|pvalloc|malloc_usable_size|malloc_trim|mallopt|mallinfo|mallinfo2|malloc_stats|malloc_info|_Z(n[wa]|d[la]).*)'
+allocation='malloc|calloc|realloc|reallocarray|free|free_sized|free_aligned_sized|posix_memalign|aligned_alloc|memalign|valloc|pvalloc|malloc_usable_size|malloc_trim|mallopt|mallinfo|mallinfo2|malloc_stats|malloc_info'
+check libmemtier libmemtier.so.0 "($allocation)"
+check libautohbw libautohbw.so.0 "($allocation|enableAutoHBW|disableAutoHBW)"
 check libpmem libpmem.so.1 'pmem_.*'
 # terrace_pool_engine_table is how libmemkind's persistent kind reaches the engine; see docs/architecture.md.
 check libpmemobj libpmemobj.so.1 '(_?pmemobj|_pobj)_.*|terrace_pool_engine_table'

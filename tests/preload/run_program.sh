@@ -1,7 +1,7 @@
 #!/bin/bash
-# run_program.sh LIBRARY_DIR SCRIPT: runs what SCRIPT describes without and with libmemtier preloaded, and compares
-# output and exit status. Exit: 0 same, 1 different or not really preloaded, 77 the program is not installed.
-# VERBOSE=1 in the environment shows the output, too.
+# run_program.sh LIBRARY_DIR SCRIPT [LIBRARY]: runs what SCRIPT describes without and with LIBRARY preloaded (libmemtier,
+# over DRAM and a file tier, or libautohbw, from 1 KiB on), and compares output and exit status. Exit: 0 same, 1 different
+# or not really preloaded, 77 the program is not installed. VERBOSE=1 in the environment shows the output, too.
 #
 # A SCRIPT sets `needs` (commands) and `packages` (Debian's), and defines run(), which is called twice, each time in an
 # empty directory of the same name. It uses these words:
@@ -13,9 +13,11 @@
 set -u
 library_dir=$1
 script=$2
+library=${3:-libmemtier}
 name=$(basename "$script" .sh)
 # Programs must not see a reader's own settings.
-unset LD_PRELOAD MEMKIND_MEM_TIERS MEMKIND_MEM_TIERING_REPORT
+unset LD_PRELOAD MEMKIND_MEM_TIERS MEMKIND_MEM_THRESHOLDS MEMKIND_MEM_TIERING_REPORT MEMKIND_HBW_NODES
+unset AUTO_HBW_SIZE AUTO_HBW_LOG AUTO_HBW_MEM_TYPE
 export LC_ALL=C.UTF-8 TZ=UTC PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 . "$script"
@@ -37,16 +39,21 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 mkdir "$dir/lib" "$dir/tier" "$dir/reports"
-cp -L "$library_dir"/libmemtier.so.0 "$library_dir"/libmemkind.so.0 "$dir/lib/" || exit 1
+cp -L "$library_dir/$library.so.0" "$library_dir"/libmemkind.so.0 "$dir/lib/" || exit 1
 chmod 755 "$dir" "$dir/lib"
 chmod 1777 "$dir/tier" "$dir/reports"
 round=plain
 
 preload_in_second_round() {
     [ "$round" = tiered ] || return 0
-    export MEMKIND_MEM_TIERS="KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$dir/tier,RATIO:4;POLICY:STATIC_RATIO"
+    case $library in
+        libmemtier)
+            export MEMKIND_MEM_TIERS="KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$dir/tier,RATIO:4;POLICY:STATIC_RATIO" ;;
+        libautohbw)
+            export MEMKIND_HBW_NODES=0 AUTO_HBW_SIZE=1K AUTO_HBW_LOG=-1 ;;
+    esac
     export MEMKIND_MEM_TIERING_REPORT="$dir/reports/%p"
-    export LD_PRELOAD="$dir/lib/libmemtier.so.0"
+    export LD_PRELOAD="$dir/lib/$library.so.0"
 }
 
 tiered() { (preload_in_second_round; exec "$@"); }
@@ -70,8 +77,8 @@ wait_until() {
 }
 
 stop_server() {
-    if [ "$round" = tiered ] && ! grep -q "$dir/lib/libmemtier" "/proc/$server/maps"; then
-        echo "the server does not have libmemtier in its memory"
+    if [ "$round" = tiered ] && ! grep -q "$dir/lib/$library" "/proc/$server/maps"; then
+        echo "the server does not have $library in its memory"
     fi
     kill "-$1" "$server"
     wait "$server"
@@ -102,24 +109,24 @@ play() {
 play plain
 play tiered
 
-# Bytes that some process of the second round had in the file tier at some time.
-in_file_tier=$(cat "$dir"/reports/* 2>/dev/null | awk '$2 == "FS_DAX" { bytes += $5 } END { printf "%d", bytes }')
+# Bytes that some process of the second round had in the second tier at some time.
+in_second_tier=$(cat "$dir"/reports/* 2>/dev/null | awk '$1 == 1 { bytes += $5 } END { printf "%d", bytes }')
 
 if [ "$(tail -n 1 "$dir/plain.output")" != "exit status 0" ]; then
-    echo "FAILED: $name does not even run without libmemtier:"
+    echo "FAILED: $name does not even run without $library:"
     tail -n 30 "$dir/plain.output"
     exit 1
 fi
 if ! diff "$dir/plain.output" "$dir/tiered.output" >"$dir/difference"; then
-    echo "FAILED: $name answers differently with libmemtier ('<' without, '>' with):"
+    echo "FAILED: $name answers differently with $library ('<' without, '>' with):"
     head -n 60 "$dir/difference"
     [ -f "$dir/tiered.server.log" ] && echo "the server's log:" && tail -n 30 "$dir/tiered.server.log"
     exit 1
 fi
-if [ "$in_file_tier" -eq 0 ]; then
-    echo "FAILED: no process of $name reported a byte in the file tier: was libmemtier preloaded at all?"
+if [ "$in_second_tier" -eq 0 ]; then
+    echo "FAILED: no process of $name reported a byte in the second tier: was $library preloaded at all?"
     exit 1
 fi
 [ -n "${VERBOSE-}" ] && cat "$dir/tiered.output"
-echo "$name: $(wc -l <"$dir/plain.output") lines of output, the same with libmemtier;" \
-    "$(ls "$dir/reports" | wc -l) processes reported, their peaks in the file tier sum to $in_file_tier bytes"
+echo "$name: $(wc -l <"$dir/plain.output") lines of output, the same with $library;" \
+    "$(ls "$dir/reports" | wc -l) processes reported, their peaks in the second tier sum to $in_second_tier bytes"

@@ -1,7 +1,8 @@
 # For the *_test.sh scripts: a temporary directory, counting of failed expectations, running under libmemtier.
 # Usage: . words.sh LIBRARY_DIR BINARY_DIR
 set -u
-unset LD_PRELOAD MEMKIND_MEM_TIERS MEMKIND_MEM_TIERING_REPORT
+unset LD_PRELOAD MEMKIND_MEM_TIERS MEMKIND_MEM_THRESHOLDS MEMKIND_MEM_TIERING_REPORT MEMKIND_HBW_NODES MEMKIND_DAX_KMEM_NODES
+unset AUTO_HBW_SIZE AUTO_HBW_LOG AUTO_HBW_MEM_TYPE
 library_dir=$1
 binary_dir=$2
 failures=0
