@@ -1,6 +1,7 @@
 #include "kinds/anonymous_source.hpp"
 
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 namespace terrace::kinds {
 
@@ -12,6 +13,11 @@ bool AnonymousSource::map(char* address, std::size_t size) {
 bool AnonymousSource::purge(char* address, std::size_t size) {
     // Not MADV_FREE: memory must leave the resident size at once, and read as zeros.
     return madvise(address, size, MADV_DONTNEED) == 0;
+}
+
+std::size_t AnonymousSource::capacity() {
+    struct sysinfo machine;
+    return sysinfo(&machine) == 0 ? std::size_t{machine.totalram} * machine.mem_unit : 0;
 }
 
 }  // namespace terrace::kinds

@@ -10,6 +10,8 @@ class AnonymousSource : public ExtentSource {
   public:
     bool map(char* address, std::size_t size) override;
     bool purge(char* address, std::size_t size) override;
+    bool decommit(char* address, std::size_t size) override { return AnonymousSource::purge(address, size); }
+    std::size_t capacity() override;
 };
 
 }  // namespace terrace::kinds

@@ -1,6 +1,7 @@
 #include "kinds/extent_hooks.hpp"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "kinds/kind.hpp"
 #include "src/check.hpp"
@@ -11,7 +12,7 @@ using jemalloc::ExtentHooks;
 namespace {
 
 memkind* kind_of_hooks(ExtentHooks* hooks) {
-    return reinterpret_cast<memkind*>(hooks);
+    return reinterpret_cast<Shard*>(hooks)->kind;
 }
 
 char* align_up(char* address, std::size_t alignment) {
@@ -19,9 +20,21 @@ char* align_up(char* address, std::size_t alignment) {
     return reinterpret_cast<char*>((value + alignment - 1) & ~(alignment - 1));
 }
 
+// MEMKIND_HOG_MEMORY=1: memory that the kinds have taken is never given back. Read once.
+bool hogs_memory() {
+    static int answer = -1;
+    int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+    if (known < 0) {
+        const char* const value = secure_getenv("MEMKIND_HOG_MEMORY");
+        known = value != nullptr && value[0] == '1';
+        __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+    }
+    return known == 1;
+}
+
 // REQUIRES: growth_lock is held.
 bool add_window(memkind* kind, std::size_t least) {
-    if (kind->window_count == kMostWindows) {
+    if (kind->window_count == kMostWindows || kind->fixed.base != nullptr) {
         errno = ENOMEM;
         return false;
     }
@@ -29,7 +42,8 @@ bool add_window(memkind* kind, std::size_t least) {
     std::size_t wanted = kind->first_window << doublings;
     if (wanted > kLargestWindow)
         wanted = kLargestWindow;
-    const windows::Window window = windows::reserve(wanted, least, owner_number(kind->slot));
+    const windows::Window window =
+        windows::reserve(wanted, least, owner_number(kind->slot), kind->source->page_size());
     if (window.base == nullptr)
         return false;
     kind->windows[kind->window_count++] = window;
@@ -58,6 +72,27 @@ char* carve(memkind* kind, std::size_t size, std::size_t alignment) {
     return nullptr;
 }
 
+// The places of a kind share its limit; each reads what the others have taken at the moment.
+// REQUIRES: growth_lock is held.
+bool has_room(const memkind* kind, std::size_t size) {
+    const memkind* const shown = kind->shown_as;
+    const std::size_t limit = __atomic_load_n(&shown->limit, __ATOMIC_RELAXED);
+    if (limit == SIZE_MAX)
+        return true;
+    std::size_t taken = kind->taken;
+    if (shown != kind)
+        for (unsigned i = 0; i < shown->part_count; ++i)
+            if (shown->parts[i] != kind)
+                taken += __atomic_load_n(&shown->parts[i]->taken, __ATOMIC_RELAXED);
+    return taken < limit && size <= limit - taken;
+}
+
+void count_taken(memkind* kind, std::size_t size) {
+    __atomic_store_n(&kind->taken, kind->taken + size, __ATOMIC_RELAXED);
+    if (kind->taken > kind->peak)
+        __atomic_store_n(&kind->peak, kind->taken, __ATOMIC_RELAXED);
+}
+
 }  // namespace
 
 void* allocate_extent(ExtentHooks* hooks, void* new_address, std::size_t size, std::size_t alignment,
@@ -67,6 +102,8 @@ void* allocate_extent(ExtentHooks* hooks, void* new_address, std::size_t size, s
         return nullptr;
     memkind* const kind = kind_of_hooks(hooks);
     LockGuard guard(kind->growth_lock);
+    if (!has_room(kind, size))
+        return nullptr;
     const std::size_t carved_before = kind->carved;
     const unsigned windows_before = kind->window_count;
     char* const address = carve(kind, size, alignment);
@@ -76,8 +113,9 @@ void* allocate_extent(ExtentHooks* hooks, void* new_address, std::size_t size, s
         kind->carved = kind->window_count == windows_before ? carved_before : 0;
         return nullptr;
     }
+    count_taken(kind, size);
     INVARIANT(is_valid(kind));
-    *zero = true;
+    *zero = kind->source->maps_zeroed();
     *commit = true;
     return address;
 }
@@ -92,23 +130,30 @@ bool commit_extent(ExtentHooks* hooks, void* address, std::size_t, std::size_t o
                    unsigned) {
     memkind* const kind = kind_of_hooks(hooks);
     LockGuard guard(kind->growth_lock);
-    return !kind->source->commit(static_cast<char*>(address) + offset, length);
+    if (!has_room(kind, length) || !kind->source->commit(static_cast<char*>(address) + offset, length))
+        return true;
+    count_taken(kind, length);
+    return false;
 }
 
 bool decommit_extent(ExtentHooks* hooks, void* address, std::size_t, std::size_t offset, std::size_t length,
                      unsigned) {
     memkind* const kind = kind_of_hooks(hooks);
-    if (kind->dying)
+    if (kind->dying || hogs_memory())
         return true;
     LockGuard guard(kind->growth_lock);
-    return !kind->source->decommit(static_cast<char*>(address) + offset, length);
+    if (!kind->source->decommit(static_cast<char*>(address) + offset, length))
+        return true;
+    REQUIRES(kind->taken >= length);
+    __atomic_store_n(&kind->taken, kind->taken - length, __ATOMIC_RELAXED);
+    return false;
 }
 
 bool purge_extent(ExtentHooks* hooks, void* address, std::size_t, std::size_t offset, std::size_t length,
                   unsigned) {
     memkind* const kind = kind_of_hooks(hooks);
     // No lock: a source's purge changes pages, not records.
-    return kind->dying || !kind->source->purge(static_cast<char*>(address) + offset, length);
+    return kind->dying || hogs_memory() || !kind->source->purge(static_cast<char*>(address) + offset, length);
 }
 
 bool split_extent(ExtentHooks*, void*, std::size_t, std::size_t, std::size_t, bool, unsigned) {

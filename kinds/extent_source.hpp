@@ -11,9 +11,12 @@ namespace terrace::kinds {
 
 class ExtentSource {
   public:
-    // Makes [address, address + size) usable and zeroed. Addresses are page-aligned and were reserved, never
-    // mapped. Returns false when there is no more of this memory; the range is then reserved as before.
+    // Makes [address, address + size) usable, and zeroed unless maps_zeroed() says otherwise. Addresses are
+    // page-aligned and were reserved, never mapped. Returns false when there is no more of this memory; the
+    // range is then reserved as before.
     [[nodiscard]] virtual bool map(char* address, std::size_t size) = 0;
+
+    [[nodiscard]] virtual bool maps_zeroed() const { return true; }
 
     // Gives the pages back while the range stays usable; it reads as zeros afterwards. False: cannot, did
     // nothing.
@@ -33,8 +36,8 @@ class ExtentSource {
     // 0, or the MEMKIND_ERROR_* number that tells why there is no such memory on this machine.
     [[nodiscard]] virtual int availability() { return 0; }
 
-    // The size of the pages that the source maps. A window of the kind starts at a multiple of it, and the first
-    // map() at the window's start; later ranges follow each other and need not be multiples of it.
+    // The size of the pages that the source maps. A window of the kind starts at a multiple of it, and the
+    // first map() at the window's start; later ranges follow each other and need not be multiples of it.
     [[nodiscard]] virtual std::size_t page_size() const { return 4096; }
 
     // The most bytes that there are of this memory, used or not; 0 when nobody can tell.

@@ -2,77 +2,158 @@
 
 #include <string.h>
 
+#include "kinds/places.hpp"
+#include "kinds/static_kinds.hpp"
 #include "src/check.hpp"
 
 namespace terrace::kinds {
 
-using namespace jemalloc;
-
-// The slow path of kinds without jemalloc flags: a foreign heap, or no arena to be had.
-void* allocate_elsewhere(memkind_t kind, std::size_t size, std::size_t alignment, bool zeroed) {
-    void* pointer = nullptr;
-    if (kind->foreign_heap != nullptr)
-        pointer = kind->foreign_heap->allocate(kind, size, alignment, zeroed);
-    if (pointer == nullptr)
-        errno = ENOMEM;
-    return pointer;
-}
-
-// The kind is full, or its free memory lies where this request cannot have it: collect it and try again.
-void* allocate_after_purge(memkind_t kind, std::size_t size, int flags) {
-    constexpr std::size_t kMostThatCouldFit = std::size_t{1} << windows::kAddressBits;
-    void* pointer = nullptr;
-    if (size < kMostThatCouldFit) {
-        give_free_extents_back(kind);
-        pointer = terrace_je_mallocx(size, flags);
-    }
-    if (pointer == nullptr)
-        errno = ENOMEM;
-    return pointer;
-}
-
-void deallocate_elsewhere(memkind_t kind, void* pointer) {
-    if (kind->foreign_heap != nullptr)
-        kind->foreign_heap->deallocate(kind, pointer);
-    else
-        terrace_je_dallocx(pointer, kTcacheNone);
-}
+using page_map::Entry;
 
 namespace {
 
-void* allocate_with(memkind_t kind, std::size_t size, std::size_t alignment, bool zeroed) {
-    const int flags = flags_for(kind);
-    if (flags == kNoFlags)
-        return allocate_elsewhere(kind, size, alignment, zeroed);
-    const int all_flags = flags | (zeroed ? kZero : 0) | (alignment > 1 ? align_flag(alignment) : 0);
-    void* const pointer = terrace_je_mallocx(size, all_flags);
-    return pointer != nullptr ? pointer : allocate_after_purge(kind, size, all_flags);
+void* no_memory() {
+    errno = ENOMEM;
+    return nullptr;
+}
+
+// The most that could ever fit: more would only wake jemalloc's and the kernel's own limits.
+constexpr std::size_t kMostThatCouldFit = std::size_t{1} << windows::kAddressBits;
+
+// A block from a kind that has a heap of our own, in state kReady. `size` is at most kMostCached.
+void* take_cached_size(memkind* kind, unsigned class_number) {
+    ThreadCache* cache = cache_of(owner_number(kind->slot));
+    if (cache == nullptr)
+        cache = open_cache(kind);
+    if (cache != nullptr)
+        return cache->bins[class_number].count > 0 ? allocate(kind, size_class(class_number).size)
+                                                   : refill_and_take(cache, class_number);
+    // A thread that is ending, or no memory for a cache.
+    Shard* const shard = shard_for_this_thread(kind);
+    void* block = nullptr;
+    if (shard == nullptr)
+        return nullptr;
+    if (class_number > kSmallClasses)
+        return allocate_run(shard, size_class(class_number).size, 0);
+    take_blocks(shard, class_number, &block, 1);
+    return block;
+}
+
+void* take_run(memkind* kind, std::size_t size, int flags) {
+    initialise();
+    const ThreadCache* const cache = cache_of(owner_number(kind->slot));
+    Shard* const shard = cache != nullptr ? cache->shard : shard_for_this_thread(kind);
+    return shard == nullptr ? nullptr : allocate_run(shard, size, flags);
+}
+
+// A block of a kind in state kReady. REQUIRES: alignment is 1 or more.
+void* take(memkind* kind, std::size_t size, std::size_t alignment, bool zeroed) {
+    if (kind->foreign_heap != nullptr)
+        return kind->foreign_heap->allocate(kind, size, alignment > 1 ? alignment : 0, zeroed);
+    if (size > kMostThatCouldFit || alignment > kMostThatCouldFit)
+        return nullptr;
+    // Spans begin at a page, so blocks of a class whose size is a multiple of the alignment are aligned.
+    unsigned class_number = size <= kMostCached ? class_of_size(size) : kLarge;
+    if (alignment > 1)
+        while (class_number <= kSmallClasses && size_class(class_number).size % alignment != 0)
+            ++class_number;
+    const bool is_small = class_number <= kSmallClasses && alignment <= 4096;
+    if (is_small || (alignment <= 16 && class_number <= kCachedClasses)) {
+        void* const block = take_cached_size(kind, class_number);
+        if (block != nullptr && zeroed)
+            memset(block, 0, size);
+        return block;
+    }
+    if (size <= kMostSmall)
+        size = kMostSmall + 1;
+    return take_run(kind, size,
+                    (zeroed ? jemalloc::kZero : 0) | (alignment > 1 ? jemalloc::align_flag(alignment) : 0));
+}
+
+// The same, after a second try: the kind is full, or its free memory lies where this request cannot have it.
+void* take_after_all(memkind* kind, std::size_t size, std::size_t alignment, bool zeroed) {
+    void* const block = take(kind, size, alignment, zeroed);
+    if (block != nullptr || kind->foreign_heap != nullptr || size > kMostThatCouldFit)
+        return block;
+    empty_caches_of(kind);
+    for_each_shard(kind, [](Shard* shard) { give_free_memory_back(shard); });
+    return take(kind, size, alignment, zeroed);
+}
+
+void* allocate_with(memkind* kind, std::size_t size, std::size_t alignment, bool zeroed) {
+    if (KindState state = state_of(kind); state != KindState::kReady) {
+        if (state == KindState::kNotPrepared) {
+            // Looking for the kind's nodes allocates, perhaps from this very kind.
+            if (thread_caches.preparing_kind)
+                return take_after_all(&static_kinds[kDefault], size, alignment, zeroed);
+            state = prepare(kind);
+        }
+        if (state == KindState::kUnavailable)
+            return no_memory();
+        if (state == KindState::kSeveral && kind->choice == nullptr) {
+            for (unsigned i = 0; i < kind->part_count; ++i)
+                if (void* const block = allocate_with(kind->parts[i], size, alignment, zeroed);
+                    block != nullptr)
+                    return block;
+            return no_memory();
+        }
+        if (state == KindState::kSeveral)
+            kind = place_for_this_cpu(kind);
+    }
+    void* const block = take_after_all(kind, size, alignment, zeroed);
+    return block != nullptr ? block : no_memory();
 }
 
 }  // namespace
 
+void* allocate_slowly(memkind_t kind, std::size_t size) {
+    // The parts of a kind have caches of their own.
+    if (state_of(kind) == KindState::kSeveral && kind->choice != nullptr) {
+        memkind* const place = place_for_this_cpu(kind);
+        if (cache_of(owner_number(place->slot)) != nullptr)
+            kind = place;
+    }
+    const ThreadCache* const cache = cache_of(owner_number(kind->slot));
+    if (cache != nullptr && size <= kMostCached && cache->bins[class_of_size(size)].count > 0)
+        return allocate(kind, size);
+    const int saved_errno = errno;
+    void* const block = allocate_with(kind, size, 1, false);
+    if (block != nullptr)
+        errno = saved_errno;
+    return block;
+}
+
 void* allocate_zeroed(memkind_t kind, std::size_t size) {
-    return allocate_with(kind, size, 0, true);
+    const ThreadCache* const cache = cache_of(owner_number(kind->slot));
+    if (cache != nullptr && size <= kMostCached) {
+        void* const block = allocate(kind, size);
+        return block == nullptr ? nullptr : memset(block, 0, size);
+    }
+    return allocate_with(kind, size, 1, true);
 }
 
 void* allocate_aligned(memkind_t kind, std::size_t alignment, std::size_t size) {
-    return allocate_with(kind, size, alignment, false);
+    return alignment <= 16 && size > 8 ? allocate(kind, size) : allocate_with(kind, size, alignment, false);
 }
 
 void* reallocate(void* pointer, std::size_t size) {
-    memkind* const kind = kind_at(pointer);
-    if (kind->foreign_heap != nullptr && size <= usable_size(pointer))
+    const Entry entry = page_map::entry_of(pointer);
+    const unsigned class_number = page_map::class_in(entry);
+    if (class_number - 1 < kCachedClasses) {
+        if (size <= kMostCached && class_of_size(size) == class_number)
+            return pointer;
+    } else if (class_number == kLarge) {
+        if (size > kMostCached && size <= kMostThatCouldFit && resize_run(pointer, size))
+            return pointer;
+    } else if (size <= usable_size(pointer)) {
         return pointer;
-    const int flags = flags_for(kind);
-    if (flags == kNoFlags)
-        return reallocate_to(kind, pointer, size);
-    void* const moved = terrace_je_rallocx(pointer, size, flags);
-    // A resize that has no room takes the long way, which collects free memory before it gives up.
-    return moved != nullptr ? moved : reallocate_to(kind, pointer, size);
+    }
+    memkind* const kind = entry != 0 ? kind_in_slot(page_map::owner_in(entry) - 1) : kind_of(pointer);
+    return reallocate_to(kind, pointer, size);
 }
 
 void* reallocate_to(memkind_t kind, void* pointer, std::size_t size) {
-    memkind* const home = kind_at(pointer);
+    memkind* const home = kind_of(pointer);
     if (home->foreign_heap != nullptr && !home->foreign_heap->may_move(home, pointer)) {
         errno = EINVAL;
         return nullptr;
@@ -86,12 +167,59 @@ void* reallocate_to(memkind_t kind, void* pointer, std::size_t size) {
     return moved;
 }
 
-std::size_t usable_size(const void* pointer) {
-    memkind* const kind = kind_at(pointer);
-    REQUIRES(kind != nullptr);
-    if (kind->foreign_heap != nullptr) [[unlikely]]
+void* move_to_better_place(void* pointer) {
+    void* const place = better_place_for(pointer);
+    if (place == nullptr)
+        return nullptr;
+    memcpy(place, pointer, usable_size(pointer));
+    // Not into this thread's cache: the next allocation would use it again.
+    give_blocks_back(&pointer, 1);
+    return place;
+}
+
+memkind_t kind_of_unmarked(const void* pointer) {
+    memkind* kind = nullptr;
+    const windows::Owner owner = windows::owner_of(pointer);
+    if (owner == windows::kMixed)
+        kind = kind_with_fixed_buffer_at(pointer);
+    else if (owner != windows::kNobody)
+        kind = kind_in_slot(owner - 1U);
+    if (kind != nullptr && kind->foreign_heap != nullptr && !kind->foreign_heap->owns(kind, pointer))
+        return nullptr;
+    return kind == nullptr ? nullptr : kind->shown_as;
+}
+
+void deallocate_slowly(void* pointer) {
+    const Entry entry = page_map::entry_of(pointer);
+    const unsigned class_number = page_map::class_in(entry);
+    const int saved_errno = errno;
+    if (class_number - 1 < kCachedClasses) {
+        memkind* const kind = kind_in_slot(page_map::owner_in(entry) - 1);
+        ThreadCache* cache = cache_of(page_map::owner_in(entry));
+        if (cache == nullptr && kind != nullptr)
+            cache = open_cache(kind);
+        if (cache != nullptr)
+            make_room_and_put(cache, class_number, pointer);
+        else
+            give_blocks_back(&pointer, 1);
+    } else if (class_number == kLarge) {
+        free_run(pointer);
+    } else if (memkind* const kind = kind_of_unmarked(pointer);
+               kind != nullptr && kind->foreign_heap != nullptr) {
+        kind->foreign_heap->deallocate(kind, pointer);
+    } else if (kind != nullptr) {
+        report_wrong_free(pointer, "no block begins there");
+    }
+    errno = saved_errno;
+}
+
+std::size_t usable_size_slowly(const void* pointer) {
+    if (page_map::class_in(page_map::entry_of(pointer)) == kLarge)
+        return size_of_run(pointer);
+    memkind* const kind = kind_of(pointer);
+    if (kind != nullptr && kind->foreign_heap != nullptr)
         return kind->foreign_heap->usable_size(kind, pointer);
-    return terrace_je_sallocx(pointer, 0);
+    return 0;
 }
 
 }  // namespace terrace::kinds

@@ -1,5 +1,9 @@
 // Allocating from kinds: what memkind.h, the memtier interface and the preload library are made of.
 // Every function may be called from any thread, before constructors and after destructors.
+//
+// The way of a block: this thread's cache of the kind (thread_caches.hpp); when that is empty, a shard's
+// spans (shard.hpp), several blocks at a time; when those are used up, jemalloc's pages; at last the kind's
+// source.
 #pragma once
 
 #include <errno.h>
@@ -9,6 +13,7 @@
 #include "kinds/kind.hpp"
 #include "kinds/registry.hpp"
 #include "kinds/thread_caches.hpp"
+#include "src/page_map.hpp"
 
 namespace terrace::kinds {
 
@@ -17,27 +22,33 @@ inline unsigned slot_of(memkind_t kind) {
     return kind->slot;
 }
 
-// Whose memory this is; nullptr when it is not Terrace's. 2 loads, no lock.
+memkind_t kind_of_unmarked(const void* pointer);
+
+// Whose memory this is, as users see it; nullptr when it is not Terrace's. 4 loads, no lock.
 inline memkind_t kind_of(const void* pointer) {
-    memkind* const kind = kind_at(pointer);
-    if (kind != nullptr && kind->foreign_heap != nullptr) [[unlikely]]
-        return kind->foreign_heap->owns(kind, pointer) ? kind : nullptr;
-    return kind;
+    const page_map::Entry entry = page_map::entry_of(pointer);
+    if (entry == 0) [[unlikely]]
+        return kind_of_unmarked(pointer);
+    memkind* const kind = kind_in_slot(page_map::owner_in(entry) - 1);
+    return kind == nullptr ? nullptr : kind->shown_as;
 }
 
-void* allocate_elsewhere(memkind_t kind, std::size_t size, std::size_t alignment, bool zeroed);
-void* allocate_after_purge(memkind_t kind, std::size_t size, int flags);
-void deallocate_elsewhere(memkind_t kind, void* pointer);
+void* allocate_slowly(memkind_t kind, std::size_t size);
+void deallocate_slowly(void* pointer);
 
 // REQUIRES: kind != nullptr, size > 0. Returns nullptr with errno ENOMEM when there is no memory.
+// 6 loads and 2 stores when the thread's cache has a block; no lock.
 inline void* allocate(memkind_t kind, std::size_t size) {
-    const int flags = flags_for(kind);
-    if (flags == kNoFlags) [[unlikely]]
-        return allocate_elsewhere(kind, size, 0, false);
-    void* const pointer = jemalloc::terrace_je_mallocx(size, flags);
-    if (pointer == nullptr) [[unlikely]]
-        return allocate_after_purge(kind, size, flags);
-    return pointer;
+    if (size <= kMostCached) [[likely]] {
+        if (ThreadCache* const cache = cache_of(owner_number(kind->slot)); cache != nullptr) [[likely]] {
+            CacheBin& bin = cache->bins[class_of_size(size)];
+            if (const std::uint32_t count = bin.count; count > 0) [[likely]] {
+                bin.count = count - 1;
+                return bin.blocks[count - 1];
+            }
+        }
+    }
+    return allocate_slowly(kind, size);
 }
 
 // As allocate, zeroed.
@@ -53,21 +64,47 @@ void* reallocate(void* pointer, std::size_t size);
 // Moves a block to another kind, resized. As reallocate.
 void* reallocate_to(memkind_t kind, void* pointer, std::size_t size);
 
-// REQUIRES: kind_of(pointer) == kind.
-inline void deallocate_in(memkind_t kind, void* pointer) {
-    const int flags = flags_for(kind);
-    if (flags == kNoFlags) [[unlikely]]
-        deallocate_elsewhere(kind, pointer);
-    else
-        jemalloc::terrace_je_dallocx(pointer, flags);
-}
-
-// REQUIRES: kind_of(pointer) is not nullptr.
+// Frees a block, whoever's it is; pointers that are not ours are ignored. 5 loads and 2 stores when the
+// thread's cache has room; no lock.
 inline void deallocate(void* pointer) {
-    deallocate_in(kind_at(pointer), pointer);
+    const page_map::Entry entry = page_map::entry_of(pointer);
+    const unsigned class_number = page_map::class_in(entry);
+    if (class_number - 1 < kCachedClasses) [[likely]] {
+        if (ThreadCache* const cache = cache_of(page_map::owner_in(entry)); cache != nullptr) [[likely]] {
+            CacheBin& bin = cache->bins[class_number];
+            if (const std::uint32_t count = bin.count; count < bin.room) [[likely]] {
+                bin.blocks[count] = pointer;
+                bin.count = count + 1;
+                return;
+            }
+        }
+    }
+    deallocate_slowly(pointer);
 }
 
-// REQUIRES: kind_of(pointer) is not nullptr.
-std::size_t usable_size(const void* pointer);
+// As deallocate, for callers that know the kind.
+inline void deallocate_in(memkind_t, void* pointer) {
+    deallocate(pointer);
+}
+
+// Moves a small block to a fuller span, when that helps to empty its own. The new address; nullptr when it
+// stayed. REQUIRES: kind_of(pointer) is not nullptr.
+void* move_to_better_place(void* pointer);
+
+std::size_t usable_size_slowly(const void* pointer);
+
+// REQUIRES: kind_of(pointer) is not nullptr. 3 loads for blocks of up to 64 KiB.
+inline std::size_t usable_size(const void* pointer) {
+    const unsigned class_number = page_map::class_in(page_map::entry_of(pointer));
+    if (class_number - 1 < kCachedClasses) [[likely]]
+        return size_class(class_number).size;
+    return usable_size_slowly(pointer);
+}
+
+// What a block of `size` bytes takes in a kind with a heap of our own, when it is not aligned specially; 0
+// where only usable_size can tell.
+constexpr std::size_t size_taken_by(std::size_t size) {
+    return size != 0 && size <= kMostCached ? size_class(class_of_size(size)).size : 0;
+}
 
 }  // namespace terrace::kinds

@@ -1,14 +1,18 @@
 #include "kinds/kind.hpp"
 
-#include <sched.h>
 #include <stdio.h>
 
 #include "kinds/registry.hpp"
+#include "kinds/thread_caches.hpp"
 #include "src/check.hpp"
 #include "src/log.hpp"
 
 namespace terrace::kinds {
 namespace {
+
+// jemalloc has 4,094 arenas. When most are taken, kinds make do with one each.
+constexpr unsigned kManyArenas = 1024;
+unsigned arena_count = 0;  // (atomic)
 
 // jemalloc's experimental.arenas_create_ext: keeps an arena's metadata out of the kind's own memory, so that
 // all of a file or a small node is for the program, and damage to it cannot damage the heap's structure.
@@ -23,86 +27,89 @@ int arena_command(unsigned arena, const char* command) {
     return jemalloc::terrace_je_mallctl(name, nullptr, nullptr, nullptr, 0);
 }
 
-bool make_arena(memkind* kind, unsigned* arena) {
-    ArenaConfig config = {&kind->hooks, false};
+template <typename Value>
+void set_arena(const memkind* kind, unsigned arena, const char* what, Value value) {
+    char name[64];
+    snprintf(name, sizeof name, "arena.%u.%s", arena, what);
+    if (const int error = jemalloc::write_value(name, value); error != 0)
+        log_info("kind %s: jemalloc refuses %s: %d", kind->name, name, error);
+}
+
+}  // namespace
+
+bool make_arena(memkind* kind, jemalloc::ExtentHooks* hooks, unsigned* arena) {
+    ArenaConfig config = {hooks, false};
     if (const int error = jemalloc::exchange_value("experimental.arenas_create_ext", arena, config);
         error != 0) {
         log_info("no arena for kind %s: jemalloc answers %d", kind->name, error);
         return false;
     }
-    // jemalloc grows an arena by ever larger extents; what is not used of them would hold blocks of the file.
-    if (kind->source->prefers_small_growth()) {
-        char name[64];
-        snprintf(name, sizeof name, "arena.%u.retain_grow_limit", *arena);
-        constexpr std::size_t kLargestGrowth = std::size_t{4} << 20;
-        if (jemalloc::write_value(name, kLargestGrowth) != 0)
-            log_info("kind %s: growth cannot be limited", kind->name);
-    }
+    __atomic_fetch_add(&arena_count, 1, __ATOMIC_RELAXED);
+    // jemalloc grows an arena by ever larger extents; what is not used of them would hold blocks of a file,
+    // or count against a limit.
+    const std::size_t largest_growth = std::size_t{kind->source->prefers_small_growth() ? 4U : 16U} << 20;
+    set_arena(kind, *arena, "retain_grow_limit", largest_growth);
+    if (kind->gives_back_at_once)
+        set_arena(kind, *arena, "dirty_decay_ms", ssize_t{0});
     return true;
 }
 
-}  // namespace
-
-bool arena_for_this_cpu(memkind* kind, unsigned* arena) {
-    const int cpu = sched_getcpu();
-    const unsigned shard_count = kind->shard_count != 0 ? kind->shard_count : default_shard_count();
-    ArenaSlot* const slot = &kind->arenas[(cpu < 0 ? 0U : static_cast<unsigned>(cpu)) % shard_count];
-    ArenaSlot made = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-    if (made == 0) {
-        // Not under growth_lock: making an arena may call the hooks.
-        unsigned fresh = 0;
-        if (!make_arena(kind, &fresh)) {
-            // Any arena of this kind is better than none.
-            for (const ArenaSlot& other : kind->arenas)
-                if ((made = __atomic_load_n(&other, __ATOMIC_ACQUIRE)) != 0)
-                    break;
-            *arena = made - 1;
-            return made != 0;
-        }
-        ArenaSlot expected = 0;
-        made = fresh + 1;
-        if (!__atomic_compare_exchange_n(slot, &expected, made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-            char name[32];
-            snprintf(name, sizeof name, "arena.%u.destroy", fresh);
-            [[maybe_unused]] const int error =
-                jemalloc::terrace_je_mallctl(name, nullptr, nullptr, nullptr, 0);
-            made = expected;
-        }
-    }
-    *arena = made - 1;
-    return true;
+void purge_arena(const memkind* kind, unsigned arena) {
+    if (const int error = arena_command(arena, "purge"); error != 0)
+        log_info("kind %s: arena %u cannot be purged: jemalloc answers %d", kind->name, arena, error);
 }
 
-void give_free_extents_back(memkind* kind) {
-    for (const ArenaSlot& slot : kind->arenas)
-        if (const ArenaSlot arena = __atomic_load_n(&slot, __ATOMIC_ACQUIRE); arena != 0)
-            if (const int error = arena_command(arena - 1, "purge"); error != 0)
-                log_info("kind %s: arena %u cannot be purged: jemalloc answers %d", kind->name, arena - 1,
-                         error);
+void destroy_arena(const memkind* kind, unsigned arena) {
+    if (const int error = arena_command(arena, "destroy"); error != 0)
+        log_error("kind %s: arena %u cannot be destroyed: jemalloc answers %d", kind->name, arena, error);
+    else
+        __atomic_fetch_sub(&arena_count, 1, __ATOMIC_RELAXED);
+}
+
+Shard* shard_for_this_thread(memkind* kind) {
+    unsigned count = kind->shard_count != 0 ? kind->shard_count : default_shard_count();
+    if (count > 1 && __atomic_load_n(&arena_count, __ATOMIC_RELAXED) >= kManyArenas)
+        count = 1;
+    Shard** const slot = &kind->shards[number_of_this_thread() % count];
+    if (Shard* const made = __atomic_load_n(slot, __ATOMIC_ACQUIRE); made != nullptr)
+        return made;
+    // Not under growth_lock: making an arena may call the hooks.
+    Shard* const fresh = make_shard(kind);
+    if (fresh == nullptr) {
+        // Any shard of this kind is better than none.
+        Shard* any = nullptr;
+        for_each_shard(kind, [&](Shard* shard) { any = shard; });
+        return any;
+    }
+    Shard* expected = nullptr;
+    if (__atomic_compare_exchange_n(slot, &expected, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return fresh;
+    destroy_shard(fresh);
+    return expected;
 }
 
 void tear_down(memkind* kind) {
-    REQUIRES(is_valid(kind));
+    REQUIRES(is_valid(kind) && kind->caches == nullptr);
     kind->dying = true;
-    for (ArenaSlot& arena : kind->arenas) {
-        if (arena == 0)
-            continue;
-        if (const int error = arena_command(arena - 1, "destroy"); error != 0)
-            log_error("kind %s: arena %u cannot be destroyed: jemalloc answers %d", kind->name, arena - 1,
-                      error);
-        arena = 0;
+    for (Shard*& shard : kind->shards) {
+        if (shard != nullptr)
+            destroy_shard(shard);
+        shard = nullptr;
     }
-    for (unsigned i = 0; i < kind->window_count; ++i)
-        windows::release(kind->windows[i]);
+    if (kind->fixed.base != nullptr)
+        page_map::clear(kind->fixed.base, kind->fixed.size);
+    else
+        for (unsigned i = 0; i < kind->window_count; ++i)
+            windows::release(kind->windows[i]);
     kind->window_count = 0;
     kind->carved = 0;
 }
 
 bool is_valid(const memkind* kind) {
-    if (kind->window_count > kMostWindows || kind->shard_count > kMostShards)
+    if (kind->window_count > kMostWindows || kind->shard_count > kMostShards || kind->taken > kind->peak)
         return false;
     for (unsigned i = 0; i < kind->window_count; ++i)
-        if (windows::owner_of(kind->windows[i].base) != owner_number(kind->slot))
+        if (owner_at(kind->windows[i].base, kind) != owner_number(kind->slot))
             return false;
     return kind->window_count == 0 ? kind->carved == 0
                                    : kind->carved <= kind->windows[kind->window_count - 1].size;

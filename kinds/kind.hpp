@@ -1,6 +1,6 @@
-// A kind: an extent source with jemalloc arenas over it, in windows of address space of its own.
-// Arenas are made when a thread first needs them, a few per kind, chosen by the CPU the thread runs on.
-// Thread safety: fields marked (growth_lock) are guarded by it; the rest is set before the kind is published.
+// A kind: an extent source with shards of a heap over it, in windows of address space of its own. Shards are
+// made when a thread first needs them. Thread safety: fields marked (growth_lock) are guarded by it; the rest
+// is set before the kind is used.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,18 @@
 
 #include "include/memkind.h"
 #include "kinds/extent_source.hpp"
+#include "kinds/shard.hpp"
+#include "kinds/static_kind.hpp"
 #include "src/jemalloc/jemalloc.hpp"
 #include "src/mutex.hpp"
 #include "src/windows.hpp"
 
 namespace terrace::kinds {
 
-inline constexpr unsigned kMaxKinds = MEMKIND_MAX_KIND;
+// How many kinds there can be: eight times what memkind's MEMKIND_MAX_KIND says.
+inline constexpr unsigned kMaxKinds = 4096;
 inline constexpr unsigned kMostShards = 64;
-inline constexpr unsigned kMostWindows = 128;
+inline constexpr unsigned kMostWindows = 64;
 
 // A heap that is not jemalloc's: a pool of durable objects. The kind's memory lies where `owns` says.
 struct ForeignHeap {
@@ -28,36 +31,62 @@ struct ForeignHeap {
     void (*destroy)(memkind_t kind);
 };
 
-// One arena of a kind. 0 is "not made yet", else jemalloc's arena number plus one.
-using ArenaSlot = unsigned;
+struct ThreadCache;
+struct NodeChoice;
+
+// What a kind is right now.
+enum class KindState : unsigned char {
+    kNotPrepared,  // a static kind that nobody has used yet
+    kReady,        // has a source, or a foreign heap
+    kSeveral,  // its memory comes from other kinds: one for each place, or the members of a fallback chain
+    kUnavailable,  // `error` tells why
+};
 
 }  // namespace terrace::kinds
 
 // The type behind memkind_t.
 struct memkind {
-    // First, so that a hook's pointer is the kind's.
-    terrace::jemalloc::ExtentHooks hooks;
     const char* name;
     terrace::kinds::ExtentSource* source;
-    const terrace::kinds::ForeignHeap* foreign_heap;  // nullptr for jemalloc's
+    const terrace::kinds::ForeignHeap* foreign_heap;  // nullptr for a heap of our own
     void* foreign_state;
 
-    // Unlike the slot never used twice, so that what a thread remembers of a kind cannot outlive it. 0: no
-    // kind.
+    // Unlike the slot never used twice. 0: no kind.
     std::uint32_t serial;
     unsigned slot;
-    unsigned shard_count;      // 0: one for each CPU
-    std::size_t first_window;  // bytes; each further window is twice as large, up to kLargestWindow
-    bool dying;                // memory need not be given back piece by piece any more
+    unsigned shard_count;            // 0: one for each CPU
+    std::size_t first_window;        // bytes; each further window is twice as large, up to kLargestWindow
+    terrace::windows::Window fixed;  // a buffer of the user's instead of windows; its whole pages
+    bool gives_back_at_once;
+    bool allows_zero_size;
+    bool dying;  // memory need not be given back piece by piece any more
+
+    terrace::kinds::KindState state;  // (atomic)
+    int error;                        // why it is unavailable
+    memkind* shown_as;                // the kind that users see: itself, except for the places of a kind
+
+    // Of a kind in state kSeveral: either places, chosen by the CPU, or members, tried in order.
+    const terrace::kinds::NodeChoice* choice;  // nullptr: members
+    memkind** parts;
+    unsigned part_count;
 
     terrace::Mutex growth_lock;
-    terrace::kinds::ArenaSlot arenas[terrace::kinds::kMostShards];   // (growth_lock to write)
+    terrace::kinds::Shard* shards[terrace::kinds::kMostShards];      // (atomic; growth_lock to make one)
     terrace::windows::Window windows[terrace::kinds::kMostWindows];  // (growth_lock)
     unsigned window_count;                                           // (growth_lock)
     std::size_t carved;  // bytes of the last window that are handed out      (growth_lock)
 
-    // Which of jemalloc's tcaches belong to this kind; destroyed with it. (thread_caches.cpp's lock)
-    std::uint64_t tcaches[(terrace::jemalloc::kMostTcaches + 64) / 64];
+    // Bytes of memory that the kind holds, the most it ever held, and the most it may hold. (growth_lock to
+    // write)
+    std::size_t taken;
+    std::size_t peak;
+    std::size_t limit;
+
+    // Threads' caches of this kind. (thread_caches.cpp's lock)
+    terrace::kinds::ThreadCache* caches;
+
+    // Bytes in blocks of 16 KiB and more that are in no span; on a line of its own. (atomic)
+    alignas(64) std::size_t run_bytes;
 };
 
 namespace terrace::kinds {
@@ -69,20 +98,33 @@ inline constexpr windows::Owner owner_number(unsigned slot) {
     return static_cast<windows::Owner>(slot + 1);
 }
 
-// The number of the arena that the calling thread should use, made if need be; false when no arena can be
-// made.
-[[nodiscard]] bool arena_for_this_cpu(memkind* kind, unsigned* arena);
+// Who owns this address, for the page map; `kind` where other memory shares the granule.
+inline unsigned owner_at(const void* address, const memkind* kind) {
+    const windows::Owner owner = windows::owner_of(address);
+    return owner == windows::kMixed ? owner_number(kind->slot) : owner;
+}
 
-// Gives the free extents of all the kind's arenas back to its source, so that what one arena holds and cannot
-// use for a request (jemalloc does not cut a large dirty extent for a small one) becomes room for another.
-void give_free_extents_back(memkind* kind);
+// The shard that the calling thread should use, made if need be; nullptr when none can be made.
+[[nodiscard]] Shard* shard_for_this_thread(memkind* kind);
 
-// REQUIRES: no thread uses the kind, its tcaches are destroyed.
-// ENSURES: its arenas are gone and its addresses are nobody's.
+template <typename Action>
+void for_each_shard(memkind* kind, Action action) {
+    for (Shard* const& slot : kind->shards)
+        if (Shard* const shard = __atomic_load_n(&slot, __ATOMIC_ACQUIRE); shard != nullptr)
+            action(shard);
+}
+
+// jemalloc's side of a shard.
+[[nodiscard]] bool make_arena(memkind* kind, jemalloc::ExtentHooks* hooks, unsigned* arena);
+void purge_arena(const memkind* kind, unsigned arena);
+void destroy_arena(const memkind* kind, unsigned arena);
+
+// REQUIRES: no thread uses the kind, its threads' caches are gone.
+// ENSURES: its shards are gone and its addresses are nobody's.
 void tear_down(memkind* kind);
 
 // Invariants, checked in debug builds: what is carved fits the last window; every window has the kind's owner
-// number.
+// number; taken <= peak.
 bool is_valid(const memkind* kind);
 
 }  // namespace terrace::kinds

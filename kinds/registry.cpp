@@ -1,12 +1,14 @@
 #include "kinds/registry.hpp"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include <new>
 
-#include "kinds/extent_hooks.hpp"
+#include "kinds/places.hpp"
 #include "kinds/static_kinds.hpp"
 #include "kinds/thread_caches.hpp"
 #include "src/check.hpp"
@@ -14,40 +16,51 @@
 #include "src/log.hpp"
 
 namespace terrace::kinds {
+namespace {
 
-__attribute__((visibility("hidden"))) constinit memkind* slots[kMaxKinds] = {&default_kind, &regular_kind};
+constexpr Slots with_static_kinds() {
+    Slots filled{};
+    for (unsigned slot = 0; slot < kStaticKindCount; ++slot)
+        filled.kinds[slot] = &static_kinds[slot];
+    return filled;
+}
+
+constinit Mutex registry_lock;
+std::uint32_t last_serial = kStaticKindCount;  // (registry_lock)
+unsigned lowest_free_slot = kStaticKindCount;  // none below it is free (registry_lock)
+unsigned cpu_count = 0;
+
+}  // namespace
+
+__attribute__((visibility("hidden"))) constinit Slots slots = with_static_kinds();
 
 namespace {
 
-constinit Mutex registry_lock;
-std::uint32_t last_serial = kFirstDynamicSlot;  // (registry_lock)
-unsigned cpu_count = 0;
-
-// Fork: our locks come in two ranks, with jemalloc's in between. The registry and the thread caches call
-// jemalloc with their locks held; jemalloc calls the extent hooks, which take the growth locks, with its own
-// held. Prepare handlers run in reverse order of registration, so the inner ones are registered before
-// jemalloc's, the outer ones after.
-
-template <typename Action>
-void for_each_kind(Action action) {
-    for (unsigned slot = 0; slot < kMaxKinds; ++slot)
-        if (memkind* const kind = kind_in_slot(slot); kind != nullptr)
-            action(kind);
-}
+// Fork: our locks come in two ranks, with jemalloc's in between. The registry, the thread caches and the
+// shards call jemalloc, or take locks of each other, with their locks held; jemalloc calls the extent hooks,
+// which take the growth locks, with its own held. Prepare handlers run in reverse order of registration, so
+// the inner ones are registered before jemalloc's, the outer ones after.
 
 void lock_outer() {
+    preparing_lock().lock();
     registry_lock.lock();
     thread_caches_lock().lock();
+    for_each_kind([](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.lock(); }); });
 }
 
 void unlock_outer() {
+    for_each_kind([](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.unlock(); }); });
     thread_caches_lock().unlock();
     registry_lock.unlock();
+    preparing_lock().unlock();
 }
 
 void reinitialise_outer() {
+    for_each_kind(
+        [](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.reinitialise(); }); });
     thread_caches_lock().reinitialise();
     registry_lock.reinitialise();
+    preparing_lock().reinitialise();
 }
 
 void lock_inner() {
@@ -79,10 +92,35 @@ __attribute__((constructor(101))) void initialise_at_load() {
     initialise();
 }
 
+enum : int { kNotYet, kRunning, kDone };
+
+// MEMKIND_ARENA_NUM_PER_KIND, read once: a number from 1 on, 0 when it is not set, -1 when it is no such
+// number.
+long shard_count_variable() {
+    constexpr long kNotRead = -2;
+    static long answer = kNotRead;
+    long known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+    if (known != kNotRead)
+        return known;
+    known = 0;
+    if (const char* const text = secure_getenv("MEMKIND_ARENA_NUM_PER_KIND"); text != nullptr) {
+        char* end = nullptr;
+        const int saved_errno = errno;
+        errno = 0;
+        known = strtol(text, &end, 10);
+        if (errno != 0 || end == text || *end != '\0' || known < 1 || known > INT32_MAX) {
+            known = -1;
+            log_error("MEMKIND_ARENA_NUM_PER_KIND: '%s' is not a number from 1 to %d", text, INT32_MAX);
+        }
+        errno = saved_errno;
+    }
+    __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+    return known;
+}
+
 }  // namespace
 
 void initialise() {
-    enum : int { kNotYet, kRunning, kDone };
     static int state = kNotYet;
     if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == kDone) [[likely]]
         return;
@@ -96,7 +134,7 @@ void initialise() {
     jemalloc::call_at_thread_end(close_caches_of_this_thread);
     // The first call makes jemalloc register its own handlers. Arena 0 serves whoever asks in a thread that
     // jemalloc has let go of, and such memory must be known to be ours too.
-    jemalloc::ExtentHooks* const hooks = &default_kind.hooks;
+    jemalloc::ExtentHooks* const hooks = &jemallocs_own_shard.hooks;
     if (const int error = jemalloc::write_value("arena.0.extent_hooks", hooks); error != 0)
         log_error(
             "jemalloc refuses extent hooks for arena 0 (%d); memory allocated at a thread's end may be lost",
@@ -106,8 +144,32 @@ void initialise() {
 }
 
 unsigned default_shard_count() {
+    if (const long wanted = shard_count_variable(); wanted > 0)
+        return wanted < static_cast<long>(kMostShards) ? static_cast<unsigned>(wanted) : kMostShards;
     const unsigned count = __atomic_load_n(&cpu_count, __ATOMIC_RELAXED);
     return count == 0 ? 1 : count;
+}
+
+int check_shard_count_variable() {
+    return shard_count_variable() < 0 ? MEMKIND_ERROR_ENVIRON : MEMKIND_SUCCESS;
+}
+
+memkind* kind_with_fixed_buffer_at(const void* address) {
+    memkind* found = nullptr;
+    for_each_kind([&](memkind* kind) {
+        const char* const at = static_cast<const char*>(address);
+        if (kind->fixed.base != nullptr && at >= kind->fixed.base && at < kind->fixed.base + kind->fixed.size)
+            found = kind;
+    });
+    return found;
+}
+
+bool is_kind(const memkind* kind) {
+    if (kind >= &static_kinds[0] && kind < &static_kinds[kStaticKindCount])
+        return true;
+    bool found = false;
+    for_each_kind([&](const memkind* other) { found = found || other == kind; });
+    return found;
 }
 
 int add_kind(const KindDescription& description, memkind** result) {
@@ -117,35 +179,45 @@ int add_kind(const KindDescription& description, memkind** result) {
         return MEMKIND_ERROR_MALLOC;
     initialise();
     LockGuard guard(registry_lock);
-    for (unsigned slot = kFirstDynamicSlot; slot < kMaxKinds; ++slot) {
-        if (slots[slot] != nullptr)
-            continue;
-        memkind* const kind = new (memory) memkind{};
-        kind->hooks = kExtentHooks;
-        kind->name = description.name;
-        kind->source = description.source;
-        kind->foreign_heap = description.foreign_heap;
-        kind->foreign_state = description.foreign_state;
-        kind->serial = ++last_serial;
-        kind->slot = slot;
-        kind->shard_count = description.shard_count;
-        kind->first_window = description.first_window;
-        __atomic_store_n(&slots[slot], kind, __ATOMIC_RELEASE);
-        *result = kind;
-        return MEMKIND_SUCCESS;
+    unsigned slot = lowest_free_slot;
+    while (slot < kMaxKinds && slots.kinds[slot] != nullptr)
+        ++slot;
+    lowest_free_slot = slot;
+    if (slot == kMaxKinds) {
+        munmap(memory, sizeof(memkind));
+        return MEMKIND_ERROR_TOOMANY;
     }
-    munmap(memory, sizeof(memkind));
-    return MEMKIND_ERROR_TOOMANY;
+    memkind* const kind = new (memory) memkind{};
+    kind->name = description.name;
+    kind->source = description.source;
+    kind->foreign_heap = description.foreign_heap;
+    kind->foreign_state = description.foreign_state;
+    kind->serial = ++last_serial;
+    kind->slot = slot;
+    kind->shard_count = description.shard_count;
+    kind->first_window = description.first_window;
+    kind->gives_back_at_once = description.gives_back_at_once;
+    kind->limit = SIZE_MAX;
+    kind->shown_as = description.shown_as != nullptr ? description.shown_as : kind;
+    kind->parts = description.parts;
+    kind->part_count = description.part_count;
+    kind->state = description.parts != nullptr ? KindState::kSeveral : KindState::kReady;
+    if (description.fixed.base != nullptr) {
+        kind->fixed = description.fixed;
+        kind->windows[0] = description.fixed;
+        kind->window_count = 1;
+    }
+    __atomic_store_n(&slots.kinds[slot], kind, __ATOMIC_RELEASE);
+    *result = kind;
+    return MEMKIND_SUCCESS;
 }
 
 int remove_kind(memkind* kind) {
     LockGuard guard(registry_lock);
-    unsigned slot = 0;
-    while (slot < kMaxKinds && slots[slot] != kind)
-        ++slot;
-    if (kind == nullptr || slot == kMaxKinds)
+    if (kind == nullptr || !is_kind(kind))
         return MEMKIND_ERROR_INVALID;
-    if (slot < kFirstDynamicSlot)
+    const unsigned slot = kind->slot;
+    if (slot < kStaticKindCount)
         return MEMKIND_SUCCESS;
     if (kind->foreign_heap != nullptr)
         kind->foreign_heap->destroy(kind);
@@ -153,7 +225,11 @@ int remove_kind(memkind* kind) {
     tear_down(kind);
     if (kind->source != nullptr)
         kind->source->dispose();
-    __atomic_store_n(&slots[slot], nullptr, __ATOMIC_RELEASE);
+    if (kind->parts != nullptr)
+        munmap(kind->parts, kind->part_count * sizeof(memkind*));
+    __atomic_store_n(&slots.kinds[slot], nullptr, __ATOMIC_RELEASE);
+    if (slot < lowest_free_slot)
+        lowest_free_slot = slot;
     munmap(kind, sizeof *kind);
     return MEMKIND_SUCCESS;
 }

@@ -7,10 +7,14 @@
 
 namespace terrace::kinds {
 
-extern memkind* slots[kMaxKinds];
+struct Slots {
+    memkind* kinds[kMaxKinds];
+};
+extern Slots slots;
 
+// REQUIRES: slot < kMaxKinds.
 inline memkind* kind_in_slot(unsigned slot) {
-    return __atomic_load_n(&slots[slot], __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&slots.kinds[slot], __ATOMIC_ACQUIRE);
 }
 
 // Whose window this address lies in; nullptr for foreign addresses. 2 loads, no lock.
@@ -22,8 +26,15 @@ inline memkind* kind_at(const void* address) {
 // Prepares the process: fork handlers, and jemalloc between them. Cheap to call again.
 void initialise();
 
-// How many arenas a kind gets when memory is no concern: one for each CPU the process may use.
+// The kind over whose buffer this address lies; nullptr when there is none. For addresses in mixed granules.
+memkind* kind_with_fixed_buffer_at(const void* address);
+
+// How many shards a kind gets when memory is no concern: MEMKIND_ARENA_NUM_PER_KIND, or one for each CPU the
+// process may use.
 unsigned default_shard_count();
+
+// 0, or MEMKIND_ERROR_ENVIRON when MEMKIND_ARENA_NUM_PER_KIND has no valid value; says so in the log, once.
+int check_shard_count_variable();
 
 // What a new kind is to be.
 struct KindDescription {
@@ -34,6 +45,10 @@ struct KindDescription {
     unsigned shard_count;
     std::size_t first_window;         // bytes
     bool gives_back_at_once = false;  // MEMKIND_MEM_USAGE_POLICY_CONSERVATIVE: free memory does not wait
+    windows::Window fixed = {};       // whole pages of a buffer of the user's, to be used instead of windows
+    memkind* shown_as = nullptr;      // a place of this kind, which users see in its stead
+    memkind** parts = nullptr;        // members of a fallback chain, in memory that the kind takes over
+    unsigned part_count = 0;
 };
 
 // Makes a kind and gives it a slot and a serial number. Returns 0 or a MEMKIND_ERROR_* number; `kind` and the
@@ -43,5 +58,16 @@ struct KindDescription {
 // Takes the kind out and frees everything of it. MEMKIND_ERROR_INVALID when it is not a kind; static kinds
 // stay.
 [[nodiscard]] int remove_kind(memkind* kind);
+
+// Calls action(kind) for every kind, the places of kinds included.
+template <typename Action>
+void for_each_kind(Action action) {
+    for (unsigned slot = 0; slot < kMaxKinds; ++slot)
+        if (memkind* const kind = kind_in_slot(slot); kind != nullptr)
+            action(kind);
+}
+
+// Whether `kind` is one; the registry's word may be out of date when it is given.
+bool is_kind(const memkind* kind);
 
 }  // namespace terrace::kinds

@@ -6,10 +6,9 @@
 
 namespace terrace::kinds {
 
-// Their slots; dynamic kinds come after them.
-enum StaticSlot : unsigned { kDefaultSlot, kRegularSlot, kFirstDynamicSlot };
+extern memkind static_kinds[kStaticKindCount];
 
-extern memkind default_kind;
-extern memkind regular_kind;
+// The shard of MEMKIND_DEFAULT that is jemalloc's arena 0, made by jemalloc itself. It has no spans.
+extern Shard jemallocs_own_shard;
 
 }  // namespace terrace::kinds

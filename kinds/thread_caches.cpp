@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include <new>
+
 #include "kinds/registry.hpp"
 #include "src/check.hpp"
 
@@ -12,109 +14,193 @@ __attribute__((visibility("hidden"))) TERRACE_TLS ThreadCaches thread_caches;
 
 namespace {
 
-constexpr std::size_t kRestBytes = (kMaxKinds - kInlineEntries) * sizeof(CacheEntry);
-
 constinit Mutex caches_lock;
+unsigned threads_so_far = 0;  // (atomic)
 
-unsigned tcache_of(int flags) {
-    return (static_cast<unsigned>(flags) >> 8 & 0xfff) - 2;
+constexpr std::size_t kFarBytes = (kMaxKinds + 1) * sizeof(ThreadCache*);
+
+constexpr std::size_t slots_before(unsigned class_number) {
+    std::size_t slots = 0;
+    for (unsigned number = 1; number < class_number; ++number)
+        slots += size_class(number).cache;
+    return slots;
 }
-bool has_tcache(int flags) {
-    return (flags & 0xfff00) != jemalloc::kTcacheNone;
+constexpr std::size_t kCacheBytes =
+    (sizeof(ThreadCache) + slots_before(kCachedClasses + 1) * sizeof(void*) + 4095) / 4096 * 4096;
+
+void* map_memory(std::size_t size) {
+    void* const memory =
+        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : memory;
 }
 
-void destroy_tcache(unsigned tcache) {
-    [[maybe_unused]] const int error = jemalloc::write_value("tcache.destroy", tcache);
-    INVARIANT(error == 0);
+// Where this thread looks for its cache of a kind; nullptr when there is no memory for the table.
+ThreadCache** home_of(unsigned owner) {
+    if (owner < kNearCaches)
+        return &thread_caches.near[owner];
+    if (thread_caches.far == nullptr)
+        thread_caches.far = static_cast<ThreadCache**>(map_memory(kFarBytes));
+    return thread_caches.far == nullptr ? nullptr : &thread_caches.far[owner];
 }
 
-void note_tcache(memkind* kind, unsigned tcache, bool belongs) {
-    const std::uint64_t bit = std::uint64_t{1} << tcache % 64;
-    if (belongs)
-        kind->tcaches[tcache / 64] |= bit;
-    else
-        kind->tcaches[tcache / 64] &= ~bit;
+// The slots of all bins lie behind the cache, one after the other.
+void put_bins_to_use(ThreadCache* cache) {
+    void** slots = reinterpret_cast<void**>(cache + 1);
+    for (unsigned number = 1; number <= kCachedClasses; ++number) {
+        cache->bins[number] = {0, size_class(number).cache, 1, slots};
+        slots += size_class(number).cache;
+    }
 }
 
 // REQUIRES: caches_lock is held.
-void close_entry(unsigned slot, CacheEntry& entry) {
-    memkind* const kind = kind_in_slot(slot);
-    if (entry.serial != 0 && kind != nullptr && kind->serial == entry.serial && entry.flags != kNoFlags &&
-        has_tcache(entry.flags)) {
-        note_tcache(kind, tcache_of(entry.flags), false);
-        destroy_tcache(tcache_of(entry.flags));
+void unlink(ThreadCache* cache) {
+    *cache->home = nullptr;
+    if (cache->previous != nullptr)
+        cache->previous->next = cache->next;
+    else
+        cache->kind->caches = cache->next;
+    if (cache->next != nullptr)
+        cache->next->previous = cache->previous;
+}
+
+void give_back(CacheBin& bin, std::uint32_t count) {
+    // The oldest ones: what was freed last is still in the processor's caches.
+    give_blocks_back(bin.blocks, count);
+    for (std::uint32_t i = count; i < bin.count; ++i)
+        bin.blocks[i - count] = bin.blocks[i];
+    __atomic_store_n(&bin.count, bin.count - count, __ATOMIC_RELAXED);
+}
+
+void obey_requests(ThreadCache* cache) {
+    if (__atomic_load_n(&cache->asked_to_empty, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&cache->asked_to_empty, false, __ATOMIC_RELAXED);
+        empty_cache(cache);
     }
-    entry = {};
 }
 
 }  // namespace
 
-// Whoever in this thread still allocates and frees after this goes without a cache.
-void close_caches_of_this_thread() {
-    LockGuard guard(caches_lock);
-    thread_caches.ending = true;
-    for (unsigned slot = 0; slot < kInlineEntries; ++slot)
-        close_entry(slot, thread_caches.first[slot]);
-    if (thread_caches.rest == nullptr)
-        return;
-    for (unsigned slot = kInlineEntries; slot < kMaxKinds; ++slot)
-        close_entry(slot, thread_caches.rest[slot - kInlineEntries]);
-    munmap(thread_caches.rest, kRestBytes);
-    thread_caches.rest = nullptr;
-}
-
-namespace {
-
-CacheEntry* entry_of(unsigned slot) {
-    if (slot < kInlineEntries)
-        return &thread_caches.first[slot];
-    if (thread_caches.rest == nullptr) {
-        void* const memory =
-            mmap(nullptr, kRestBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED)
-            return nullptr;
-        thread_caches.rest = static_cast<CacheEntry*>(memory);
-    }
-    return &thread_caches.rest[slot - kInlineEntries];
-}
-
-}  // namespace
-
-int open_cache(memkind* kind) {
-    if (kind->foreign_heap != nullptr)
-        return kNoFlags;
+ThreadCache* open_cache(memkind* kind) {
+    REQUIRES(kind->foreign_heap == nullptr);
+    const unsigned owner = owner_number(kind->slot);
+    if (thread_caches.ending)
+        return nullptr;
     const int saved_errno = errno;
     initialise();
-    unsigned arena = 0;
-    if (!arena_for_this_cpu(kind, &arena))
-        return kNoFlags;
-    int flags = jemalloc::arena_flag(arena) | jemalloc::kTcacheNone;
-    CacheEntry* const entry = thread_caches.ending ? nullptr : entry_of(kind->slot);
-    if (entry != nullptr) {
-        // jemalloc takes its fast path only in threads whose automatic cache is on, used or not: 120
-        // instructions less.
-        [[maybe_unused]] const int error = jemalloc::write_value("thread.tcache.enabled", true);
-        LockGuard guard(caches_lock);
-        unsigned tcache = 0;
-        if (jemalloc::read_value("tcache.create", &tcache) == 0) {
-            if (tcache < jemalloc::kMostTcaches) {
-                note_tcache(kind, tcache, true);
-                flags = jemalloc::arena_flag(arena) | jemalloc::tcache_flag(tcache);
-            } else {
-                destroy_tcache(tcache);
-            }
-        }
-        *entry = {kind->serial, flags};
-    }
+    // jemalloc has to know the thread, to tell us when it ends.
+    bool enabled = false;
+    [[maybe_unused]] const int error = jemalloc::read_value("thread.tcache.enabled", &enabled);
+    ThreadCache** const home = home_of(owner);
+    Shard* const shard = home == nullptr ? nullptr : shard_for_this_thread(kind);
+    void* const memory = shard == nullptr ? nullptr : map_memory(kCacheBytes);
     errno = saved_errno;
-    return flags;
+    if (memory == nullptr)
+        return nullptr;
+    ThreadCache* const cache = new (memory) ThreadCache{};
+    put_bins_to_use(cache);
+    cache->kind = kind;
+    cache->shard = shard;
+    cache->home = home;
+    LockGuard guard(caches_lock);
+    cache->next = kind->caches;
+    if (cache->next != nullptr)
+        cache->next->previous = cache;
+    kind->caches = cache;
+    *home = cache;
+    return cache;
+}
+
+void* refill_and_take(ThreadCache* cache, unsigned class_number) {
+    obey_requests(cache);
+    CacheBin& bin = cache->bins[class_number];
+    if (class_number > kSmallClasses)
+        return allocate_run(cache->shard, size_class(class_number).size, 0);
+    REQUIRES(bin.count == 0);
+    const unsigned wanted = bin.refill;
+    if (bin.refill * 2 <= bin.room)
+        bin.refill = static_cast<std::uint16_t>(bin.refill * 2);
+    const unsigned taken = take_blocks(cache->shard, class_number, bin.blocks, wanted);
+    if (taken == 0)
+        return nullptr;
+    // The lowest address is to be used first, and the stack is used from its end.
+    for (unsigned i = 0; i < taken / 2; ++i) {
+        void* const other = bin.blocks[i];
+        bin.blocks[i] = bin.blocks[taken - 1 - i];
+        bin.blocks[taken - 1 - i] = other;
+    }
+    __atomic_store_n(&bin.count, taken - 1, __ATOMIC_RELAXED);
+    return bin.blocks[taken - 1];
+}
+
+void make_room_and_put(ThreadCache* cache, unsigned class_number, void* block) {
+    obey_requests(cache);
+    CacheBin& bin = cache->bins[class_number];
+    if (bin.count == bin.room)
+        give_back(bin, bin.room - bin.room / 2);
+    bin.blocks[bin.count] = block;
+    __atomic_store_n(&bin.count, bin.count + 1, __ATOMIC_RELAXED);
+}
+
+void empty_cache(ThreadCache* cache) {
+    for (unsigned number = 1; number <= kCachedClasses; ++number) {
+        CacheBin& bin = cache->bins[number];
+        if (bin.count > 0)
+            give_back(bin, bin.count);
+        bin.refill = 1;
+    }
+}
+
+void empty_caches_of(memkind* kind) {
+    ThreadCache* const own = cache_of(owner_number(kind->slot));
+    if (own != nullptr)
+        empty_cache(own);
+    LockGuard guard(caches_lock);
+    for (ThreadCache* cache = kind->caches; cache != nullptr; cache = cache->next)
+        if (cache != own)
+            __atomic_store_n(&cache->asked_to_empty, true, __ATOMIC_RELAXED);
+}
+
+std::size_t bytes_in_caches(memkind* kind) {
+    std::size_t bytes = 0;
+    LockGuard guard(caches_lock);
+    for (ThreadCache* cache = kind->caches; cache != nullptr; cache = cache->next)
+        for (unsigned number = 1; number <= kCachedClasses; ++number)
+            bytes += std::size_t{__atomic_load_n(&cache->bins[number].count, __ATOMIC_RELAXED)} *
+                     size_class(number).size;
+    return bytes;
 }
 
 void close_caches_of(memkind* kind) {
     LockGuard guard(caches_lock);
-    for (unsigned word = 0; word < sizeof kind->tcaches / sizeof kind->tcaches[0]; ++word)
-        for (; kind->tcaches[word] != 0; kind->tcaches[word] &= kind->tcaches[word] - 1)
-            destroy_tcache(word * 64 + static_cast<unsigned>(__builtin_ctzl(kind->tcaches[word])));
+    while (kind->caches != nullptr) {
+        ThreadCache* const cache = kind->caches;
+        unlink(cache);
+        munmap(cache, kCacheBytes);
+    }
+}
+
+// Whoever in this thread still allocates and frees after this goes without a cache.
+void close_caches_of_this_thread() {
+    thread_caches.ending = true;
+    const unsigned count = thread_caches.far == nullptr ? kNearCaches : kMaxKinds + 1;
+    for (unsigned owner = 0; owner < count; ++owner) {
+        ThreadCache* const cache = cache_of(owner);
+        if (cache == nullptr)
+            continue;
+        empty_cache(cache);
+        LockGuard guard(caches_lock);
+        unlink(cache);
+        munmap(cache, kCacheBytes);
+    }
+    if (thread_caches.far != nullptr)
+        munmap(thread_caches.far, kFarBytes);
+    thread_caches.far = nullptr;
+}
+
+unsigned number_of_this_thread() {
+    if (thread_caches.number == 0)
+        thread_caches.number = __atomic_add_fetch(&threads_so_far, 1, __ATOMIC_RELAXED);
+    return thread_caches.number;
 }
 
 Mutex& thread_caches_lock() {

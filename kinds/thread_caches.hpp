@@ -1,10 +1,11 @@
-// What a thread remembers of each kind it uses: the arena it allocates from and its cache of free blocks
-// (jemalloc's explicit tcache), as the flags to pass to jemalloc. Found through thread-local storage in a few
-// instructions; opened at the thread's first use of a kind and closed when the thread ends or the kind is
-// destroyed. jemalloc has about 4,090 such caches for the whole process; threads beyond that work without,
-// only slower.
+// What a thread keeps of each kind it uses: a cache of free blocks, a stack for each size class. Taking a
+// block from it and putting one back is all that most calls do. A cache is opened at the thread's first use
+// of a kind and closed when the thread ends or the kind is destroyed. Thread safety: a cache belongs to its
+// thread. The lists of a kind's caches are under a lock; another thread may look into a cache to count
+// (racing, each number by itself), and ask for it to be emptied.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kinds/kind.hpp"
@@ -12,47 +13,75 @@
 
 namespace terrace::kinds {
 
-struct CacheEntry {
-    std::uint32_t serial;  // of the kind these flags are for; another one: stale
-    int flags;
+// A stack of free blocks of one class.
+struct CacheBin {
+    std::uint32_t count;
+    std::uint16_t room;  // 0 in classes that are not used yet
+    std::uint16_t
+        refill;  // how many blocks to fetch when it is empty: doubles from 1, so that rare sizes stay few
+    void** blocks;
 };
 
-inline constexpr unsigned kInlineEntries = 8;
+struct ThreadCache {
+    CacheBin bins[kCachedClasses + 1];
+    memkind* kind;
+    Shard* shard;
+    bool asked_to_empty;  // (atomic) by memkind_trim in another thread
+    // In the list of the kind's caches; `home` is where the owning thread looks it up.
+    ThreadCache* next;
+    ThreadCache* previous;
+    ThreadCache** home;
+};
+
+// The caches of a thread, by owner number. Most programs use few kinds, with low numbers.
+inline constexpr unsigned kNearCaches = 64;
 
 struct ThreadCaches {
-    CacheEntry first[kInlineEntries];
-    CacheEntry* rest;  // for the slots from kInlineEntries on; nullptr until one is used
-    bool ending;       // the thread's destructors run: open no more caches
+    ThreadCache* near[kNearCaches];
+    ThreadCache** far;    // for the owner numbers from kNearCaches on; nullptr until one is used
+    unsigned number;      // of this thread, from 1 in order of first use; 0: not given yet
+    bool ending;          // the thread's destructors run: open no more caches
+    bool preparing_kind;  // a static kind is looking for its nodes, and allocates on the way
 };
 
 extern TERRACE_TLS ThreadCaches thread_caches;
 
-// No flags of jemalloc's: the kind's heap is not jemalloc's, or it has no arena.
-inline constexpr int kNoFlags = -1;
-
-// Opens this thread's cache of a kind. Returns the flags, or kNoFlags.
-int open_cache(memkind* kind);
-
-// 3 loads, 1 compare once the cache is open.
-inline int flags_for(memkind* kind) {
-    if (kind->slot < kInlineEntries) [[likely]] {
-        const CacheEntry& entry = thread_caches.first[kind->slot];
-        if (entry.serial == kind->serial) [[likely]]
-            return entry.flags;
-    } else if (thread_caches.rest != nullptr) [[likely]] {
-        const CacheEntry& entry = thread_caches.rest[kind->slot - kInlineEntries];
-        if (entry.serial == kind->serial) [[likely]]
-            return entry.flags;
-    }
-    return open_cache(kind);
+// This thread's cache of a kind, nullptr when it has none. 1 load.
+inline ThreadCache* cache_of(unsigned owner) {
+    if (owner < kNearCaches) [[likely]]
+        return thread_caches.near[owner];
+    return thread_caches.far == nullptr ? nullptr : thread_caches.far[owner];
 }
 
-// Destroys every thread's cache of a kind.
+// Opens this thread's cache of a kind. nullptr when there is no memory for it, or the thread is about to end.
+// REQUIRES: the kind is kReady and has no foreign heap.
+ThreadCache* open_cache(memkind* kind);
+
+// Fills an empty bin and takes one block of it; nullptr when the kind is full.
+void* refill_and_take(ThreadCache* cache, unsigned class_number);
+
+// Puts a block into a bin that is full, or not in use yet.
+void make_room_and_put(ThreadCache* cache, unsigned class_number, void* block);
+
+// Gives every block of a cache of the calling thread back.
+void empty_cache(ThreadCache* cache);
+
+// Asks every thread's cache of a kind to be emptied: the caller's at once, the others when they next refill
+// or overflow.
+void empty_caches_of(memkind* kind);
+
+// The bytes in all threads' caches of a kind; exact while nobody uses the kind.
+std::size_t bytes_in_caches(memkind* kind);
+
+// Forgets every thread's cache of a kind, with the blocks in it.
 // REQUIRES: no thread uses the kind any more.
 void close_caches_of(memkind* kind);
 
 // To be called when the thread ends, before jemalloc lets go of it.
 void close_caches_of_this_thread();
+
+// A small number that differs from other threads', to spread them over shards.
+unsigned number_of_this_thread();
 
 // The lock that open and close take, for fork().
 Mutex& thread_caches_lock();

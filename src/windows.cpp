@@ -47,13 +47,13 @@ Window reserve_by_hint(std::size_t size) {
 
 // Maps one granule more than asked for and trims both ends: the kernel chooses the place, so that address
 // space randomisation and the sanitizers' address layouts stay intact.
-Window reserve_exactly(std::size_t size) {
-    char* const raw = map_nothing(0, size + kGranule);
+Window reserve_exactly(std::size_t size, std::size_t alignment) {
+    char* const raw = map_nothing(0, size + alignment);
     if (raw == nullptr)
-        return reserve_by_hint(size);
+        return alignment == kGranule ? reserve_by_hint(size) : Window{};
     const std::uintptr_t start = reinterpret_cast<std::uintptr_t>(raw);
-    const std::uintptr_t aligned = round_up(start);
-    const std::uintptr_t end = start + size + kGranule;
+    const std::uintptr_t aligned = (start + alignment - 1) & ~(alignment - 1);
+    const std::uintptr_t end = start + size + alignment;
     if (aligned > start)
         munmap(raw, aligned - start);
     if (end > aligned + size)
@@ -63,8 +63,10 @@ Window reserve_exactly(std::size_t size) {
 
 }  // namespace
 
-Window reserve(std::size_t wanted, std::size_t least, Owner owner) {
-    REQUIRES(owner != kNobody);
+Window reserve(std::size_t wanted, std::size_t least, Owner owner, std::size_t alignment) {
+    REQUIRES(owner != kNobody && (alignment & (alignment - 1)) == 0);
+    if (alignment < kGranule)
+        alignment = kGranule;
     constexpr std::size_t kMost = std::size_t{1} << (kAddressBits - 1);
     if (wanted > kMost || least > kMost) {
         errno = ENOMEM;
@@ -73,11 +75,13 @@ Window reserve(std::size_t wanted, std::size_t least, Owner owner) {
     least = least == 0 ? kGranule : round_up(least);
     wanted = wanted < least ? least : round_up(wanted);
     for (std::size_t size = wanted;; size = size / 2 < least ? least : round_up(size / 2)) {
-        const Window window = reserve_exactly(size);
-        if (window.base != nullptr) {
+        const Window window = reserve_exactly(size, alignment);
+        if (window.base != nullptr && page_map::cover(window.base, window.size)) {
             set_owner(window, owner);
             return window;
         }
+        if (window.base != nullptr)
+            munmap(window.base, window.size);
         if (size == least)
             break;
     }
@@ -88,6 +92,7 @@ Window reserve(std::size_t wanted, std::size_t least, Owner owner) {
 void release(Window window) {
     REQUIRES(window.base != nullptr);
     set_owner(window, kNobody);
+    page_map::clear(window.base, window.size);
     munmap(window.base, window.size);
 }
 
@@ -98,6 +103,17 @@ void adopt(Window window, Owner owner) {
 
 void disown(Window window) {
     set_owner({window.base, round_up(window.size)}, kNobody);
+}
+
+bool share_granules(Window pages) {
+    if (!page_map::cover(pages.base, pages.size))
+        return false;
+    const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(pages.base) >> kGranuleBits;
+    const std::uintptr_t last =
+        (reinterpret_cast<std::uintptr_t>(pages.base) + pages.size - 1) >> kGranuleBits;
+    for (std::uintptr_t granule = first; granule <= last; ++granule)
+        __atomic_store_n(&owner_table[granule], kMixed, __ATOMIC_RELAXED);
+    return true;
 }
 
 }  // namespace terrace::windows

@@ -7,16 +7,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "src/page_map.hpp"
+
 namespace terrace::windows {
 
-// One table entry covers one granule. 64 MiB keeps the table at 8 MiB of untouched zero pages for 48-bit
-// addresses, and small enough that a process under `ulimit -v` still gets a window.
-inline constexpr unsigned kGranuleBits = 26;
+// One table entry covers one granule.
+inline constexpr unsigned kGranuleBits = page_map::kGranuleBits;
 inline constexpr std::size_t kGranule = std::size_t{1} << kGranuleBits;
-inline constexpr unsigned kAddressBits = 48;
+inline constexpr unsigned kAddressBits = page_map::kAddressBits;
 
 using Owner = std::uint16_t;
 inline constexpr Owner kNobody = 0;
+// Several owners have pages here, and so may others: only the page map tells.
+inline constexpr Owner kMixed = UINT16_MAX;
 
 struct Window {
     char* base = nullptr;
@@ -34,9 +37,11 @@ inline Owner owner_of(const void* address) {
 }
 
 // Reserves a window of `wanted` bytes or, where the address space is limited (`ulimit -v`), of less, but not
-// less than `least`; both are rounded up to granules. Returns a window with base nullptr and sets errno
-// ENOMEM when there is no room.
-[[nodiscard]] Window reserve(std::size_t wanted, std::size_t least, Owner owner);
+// less than `least`; both are rounded up to granules. It starts at a multiple of `alignment` (a power of two;
+// a granule at least), and the page map covers it. Returns a window with base nullptr and sets errno ENOMEM
+// when there is no room.
+[[nodiscard]] Window reserve(std::size_t wanted, std::size_t least, Owner owner,
+                             std::size_t alignment = kGranule);
 
 // Gives a window back: its memory is unmapped, its addresses are nobody's.
 // REQUIRES: the window came from reserve and nobody uses its memory any more.
@@ -46,5 +51,9 @@ void release(Window window);
 // REQUIRES: the range starts at a granule, and no other memory shares its last granule.
 void adopt(Window window, Owner owner);
 void disown(Window window);
+
+// Has the page map cover a range of somebody else's pages that shares its granules with other memory. False
+// when there is no memory for that. Lasts for good.
+[[nodiscard]] bool share_granules(Window pages);
 
 }  // namespace terrace::windows

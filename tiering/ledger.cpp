@@ -44,8 +44,12 @@ void for_each_page(Visit visit) {
     }
 }
 
+// One more than the highest slot that ever had a tenant: what lies beyond is untouched, and is to stay so.
+std::atomic<unsigned> slots_in_use{0};
+
 void release(LedgerPage& page) {
-    for (unsigned slot = 0; slot < kLedgerSlots; ++slot) {
+    const unsigned in_use = slots_in_use.load(std::memory_order_acquire);
+    for (unsigned slot = 0; slot < in_use; ++slot) {
         LedgerEntry& entry = page.entries[slot];
         if (entry.net.load(std::memory_order_relaxed) != entry.published)
             internal::publish(slot, entry);
@@ -95,7 +99,8 @@ LedgerPage* claim_page() {
 }
 
 LedgerPage* map_page() {
-    void* memory = mmap(nullptr, sizeof(Batch), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* memory = mmap(nullptr, sizeof(Batch), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return nullptr;
     Batch* batch = static_cast<Batch*>(memory);  // zero bytes are an empty page
@@ -166,6 +171,8 @@ void change_tenant(unsigned slot, std::uint32_t tenant) {
     SharedBalance& shared = shared_balances[slot];
     if (shared.tenant.load(std::memory_order_relaxed) == tenant)
         return;
+    if (slot >= slots_in_use.load(std::memory_order_relaxed))
+        slots_in_use.store(slot + 1, std::memory_order_release);
     shared.base.store(sum_of_pages(slot), std::memory_order_relaxed);
     shared.peak.store(0, std::memory_order_relaxed);
     shared.tenant.store(tenant, std::memory_order_release);

@@ -12,7 +12,7 @@
 namespace terrace::tiering {
 
 // Kinds are told apart by their slot, a dense index that the kinds folder hands out.
-inline constexpr unsigned kLedgerSlots = 512;
+inline constexpr unsigned kLedgerSlots = 4096;
 
 // How far a thread's balance may drift before the policy hears of it. 16 KiB keeps two threads that allocate
 // 64-byte objects at one shared write in 256 allocations, and the ratio within 16 KiB times (threads - 1) per
@@ -28,8 +28,8 @@ struct LedgerEntry {
 
 // One thread's page. Its numbers outlive the thread: the next owner carries on where it stopped.
 struct LedgerPage {
-    LedgerEntry entries[kLedgerSlots];
     std::atomic<bool> owned{false};
+    LedgerEntry entries[kLedgerSlots];
 };
 
 // What the policy sees of a kind; one cache line each, written once per kPublishBytes of drift.

@@ -6,13 +6,12 @@
 
 extern "C" {
 
-// tcache_max: jemalloc caches 32 KiB objects at most; 64 KiB makes the 4-64 KiB classes several times faster,
-// and a thread can hold 6.5 MiB in them at worst. oversize_threshold 0: large objects stay in their kind's
-// arenas instead of one shared arena. narenas 1: jemalloc's automatic arenas serve only its own bookkeeping;
-// every kind makes its own.
+// jemalloc gives us runs of pages; small blocks and threads' caches are ours (kinds/shard.hpp). So: no caches of its own;
+// oversize_threshold 0: large blocks stay in their kind's arenas instead of one shared arena; cache_oblivious off: a run of
+// 16 KiB takes 16 KiB and not 20; narenas 1: jemalloc's automatic arena serves only its own bookkeeping.
 __attribute__((visibility("hidden"))) extern const char* terrace_je_malloc_conf;
 const char* terrace_je_malloc_conf =
-    "tcache:false,tcache_max:65536,oversize_threshold:0,narenas:1,muzzy_decay_ms:0";
+    "tcache:false,oversize_threshold:0,cache_oblivious:false,narenas:1,muzzy_decay_ms:0";
 
 // The one variable that reaches our jemalloc is memkind's own, whatever name it asks for.
 __attribute__((visibility("hidden"))) char* terrace_je_secure_getenv(const char*) {

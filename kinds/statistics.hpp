@@ -1,0 +1,22 @@
+// What a kind's heap holds, in numbers. Counts of live blocks are the shards' own and exact; what is resident
+// jemalloc counts, as of its last epoch.
+#pragma once
+
+#include <cstddef>
+
+#include "kinds/kind.hpp"
+
+namespace terrace::kinds {
+
+struct Statistics {
+    std::size_t allocated =
+        0;  // bytes in live blocks, rounded up to size classes; what threads cache is not counted
+    std::size_t active = 0;    // bytes in pages that hold blocks
+    std::size_t resident = 0;  // bytes of memory that the heap keeps, its own records included
+};
+
+// Of a kind in state kReady; all zero for a foreign heap. Without the jemalloc numbers where jemalloc has
+// none.
+Statistics statistics_of(memkind* kind);
+
+}  // namespace terrace::kinds

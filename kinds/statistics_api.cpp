@@ -1,0 +1,206 @@
+// memkind.h, "Statistics and behaviour".
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "include/memkind.h"
+#include "kinds/places.hpp"
+#include "kinds/registry.hpp"
+#include "kinds/statistics.hpp"
+#include "src/jemalloc/jemalloc.hpp"
+#include "src/log.hpp"
+
+using namespace terrace;
+using namespace terrace::kinds;
+
+namespace {
+
+constexpr unsigned kEveryOption = 2 * MEMKIND_STAT_PRINT_OMIT_EXTENT - 1;
+
+// jemalloc's letters for memkind's options, by bit (malloc_stats_print in jemalloc(3)).
+constexpr char kOptionLetters[] = "Jgmdablxe";
+
+using WriteCallback = void (*)(void*, const char*);
+
+void write_to_stderr(void*, const char* piece) {
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, piece, strlen(piece));
+}
+
+// Passes jemalloc's JSON on, but for the brace that closes it: ours comes before that.
+struct JsonTail {
+    WriteCallback write;
+    void* opaque;
+    char held_back[64];  // closing braces and blanks, the last that came
+    std::size_t length;
+
+    void put(const char* piece) {
+        std::size_t end = strlen(piece);
+        while (end > 0 && (piece[end - 1] == '}' || piece[end - 1] == '\n' || piece[end - 1] == '\t' ||
+                           piece[end - 1] == ' '))
+            --end;
+        if (end > 0 || length + strlen(piece) >= sizeof held_back) {
+            held_back[length] = '\0';
+            write(opaque, held_back);
+            length = 0;
+        }
+        if (end > 0) {
+            char text[256];
+            for (const char* at = piece; at < piece + end;) {
+                const std::size_t part =
+                    piece + end - at < 255 ? static_cast<std::size_t>(piece + end - at) : 255;
+                memcpy(text, at, part);
+                text[part] = '\0';
+                write(opaque, text);
+                at += part;
+            }
+        }
+        const std::size_t rest = strlen(piece + end);
+        memcpy(held_back + length, piece + end, rest);
+        length += rest;
+    }
+
+    // Everything but the last brace.
+    void finish() {
+        while (length > 0 && held_back[length - 1] != '}')
+            --length;
+        held_back[length > 0 ? length - 1 : 0] = '\0';
+        write(opaque, held_back);
+    }
+};
+
+void put_json(void* tail, const char* piece) {
+    static_cast<JsonTail*>(tail)->put(piece);
+}
+
+__attribute__((format(printf, 3, 4))) void print(WriteCallback write, void* opaque, const char* format, ...) {
+    char line[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    write(opaque, line);
+}
+
+bool is_in_use(const memkind* kind) {
+    return state_of(kind) == KindState::kReady && (kind->foreign_heap != nullptr || kind->peak != 0);
+}
+
+void print_kinds(WriteCallback write, void* opaque, bool json) {
+    write(opaque, json ? ",\n\t\"terrace\": {\n\t\t\"kinds\": [" : "___ Begin Terrace kinds ___\n");
+    if (!json)
+        print(write, opaque, "%-44s %16s %16s %16s %16s %16s\n", "kind", "allocated", "active", "resident",
+              "taken", "peak");
+    const char* separator = "\n";
+    for_each_kind([&](memkind* kind) {
+        if (!is_in_use(kind))
+            return;
+        const Statistics its = statistics_of(kind);
+        if (json)
+            print(write, opaque,
+                  "%s\t\t\t{\"name\": \"%s\", \"slot\": %u, \"allocated\": %zu, \"active\": %zu, "
+                  "\"resident\": %zu, "
+                  "\"taken\": %zu, \"peak\": %zu}",
+                  separator, kind->name, kind->slot, its.allocated, its.active, its.resident, kind->taken,
+                  kind->peak);
+        else
+            print(write, opaque, "%-44s %16zu %16zu %16zu %16zu %16zu\n", kind->name, its.allocated,
+                  its.active, its.resident, kind->taken, kind->peak);
+        separator = ",\n";
+    });
+    write(opaque, json ? "\n\t\t]\n\t}\n}\n" : "--- End Terrace kinds ---\n");
+}
+
+// MEMKIND_BACKGROUND_THREAD_LIMIT: how many threads there may be. 0 or a MEMKIND_ERROR_* number.
+int limit_background_threads() {
+    const char* const text = secure_getenv("MEMKIND_BACKGROUND_THREAD_LIMIT");
+    if (text == nullptr)
+        return MEMKIND_SUCCESS;
+    char* end = nullptr;
+    errno = 0;
+    const unsigned long long limit = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || limit == 0) {
+        log_error("MEMKIND_BACKGROUND_THREAD_LIMIT: '%s' is not a number from 1 on", text);
+        return MEMKIND_ERROR_ENVIRON;
+    }
+    if (const int error = jemalloc::write_value("max_background_threads", static_cast<std::size_t>(limit));
+        error != 0) {
+        log_error("MEMKIND_BACKGROUND_THREAD_LIMIT: jemalloc refuses %llu threads (%s)", limit,
+                  strerror(error));
+        return MEMKIND_ERROR_ENVIRON;
+    }
+    return MEMKIND_SUCCESS;
+}
+
+}  // namespace
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+int memkind_update_cached_stats(void) {
+    initialise();
+    return jemalloc::write_value("epoch", std::uint64_t{1}) == 0 ? MEMKIND_SUCCESS
+                                                                 : MEMKIND_ERROR_OPERATION_FAILED;
+}
+
+int memkind_get_stat(memkind_t kind, memkind_stat_type stat, size_t* value) {
+    if (value == nullptr || static_cast<unsigned>(stat) >= MEMKIND_STAT_TYPE_MAX_VALUE)
+        return MEMKIND_ERROR_INVALID;
+    Statistics sum;
+    const auto add = [&sum](memkind* part) {
+        const Statistics its = statistics_of(part);
+        sum.allocated += its.allocated;
+        sum.active += its.active;
+        sum.resident += its.resident;
+    };
+    if (kind == nullptr)
+        for_each_kind([&](memkind* each) {
+            if (state_of(each) == KindState::kReady)
+                add(each);
+        });
+    else if (state_of(kind) != KindState::kNotPrepared)
+        for_each_part(kind, add);
+    *value = stat == MEMKIND_STAT_TYPE_RESIDENT ? sum.resident
+             : stat == MEMKIND_STAT_TYPE_ACTIVE ? sum.active
+                                                : sum.allocated;
+    return MEMKIND_SUCCESS;
+}
+
+int memkind_stats_print(void (*write_cb)(void*, const char*), void* cbopaque, memkind_stat_print_opt opts) {
+    const auto bits = static_cast<unsigned>(opts);
+    if ((bits & ~kEveryOption) != 0)
+        return MEMKIND_ERROR_INVALID;
+    char letters[sizeof kOptionLetters] = {};
+    unsigned count = 0;
+    for (unsigned bit = 0; kOptionLetters[bit] != '\0'; ++bit)
+        if ((bits >> bit & 1) != 0)
+            letters[count++] = kOptionLetters[bit];
+    if (write_cb == nullptr)
+        write_cb = write_to_stderr;
+    initialise();
+    const bool json = (bits & MEMKIND_STAT_PRINT_JSON_FORMAT) != 0;
+    if (json) {
+        JsonTail tail = {write_cb, cbopaque, {}, 0};
+        jemalloc::terrace_je_malloc_stats_print(put_json, &tail, letters);
+        tail.finish();
+    } else {
+        jemalloc::terrace_je_malloc_stats_print(write_cb, cbopaque, letters);
+    }
+    print_kinds(write_cb, cbopaque, json);
+    return MEMKIND_SUCCESS;
+}
+
+int memkind_set_bg_threads(bool state) {
+    initialise();
+    if (state)
+        if (const int error = limit_background_threads(); error != MEMKIND_SUCCESS)
+            return error;
+    return jemalloc::write_value("background_thread", state) == 0 ? MEMKIND_SUCCESS
+                                                                  : MEMKIND_ERROR_OPERATION_FAILED;
+}
+
+}  // extern "C"
+#pragma GCC visibility pop
