@@ -17,6 +17,8 @@ constexpr int kBind = 2;
 constexpr int kInterleave = 3;
 constexpr int kPreferredMany = 5;
 
+}  // namespace
+
 bool read_node_file(const char* path, NodeSet* nodes) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
@@ -29,8 +31,6 @@ bool read_node_file(const char* path, NodeSet* nodes) {
     text[length] = '\0';
     return parse_node_list(text, nodes);
 }
-
-}  // namespace
 
 bool parse_node_list(const char* text, NodeSet* nodes) {
     *nodes = NodeSet{};

@@ -68,6 +68,9 @@ class NodeSet {
 // Returns false, with `nodes` undefined, when the text is no such list.
 [[nodiscard]] bool parse_node_list(const char* text, NodeSet* nodes);
 
+// As above, from a file.
+[[nodiscard]] bool read_node_file(const char* path, NodeSet* nodes);
+
 // How memory is spread over a set of nodes.
 enum class NodePolicy : unsigned char {
     kNone,               // the process's own policy

@@ -1,0 +1,158 @@
+#include "kinds/huge_source.hpp"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <new>
+
+#include "src/check.hpp"
+#include "src/log.hpp"
+#include "src/topology.hpp"
+
+namespace terrace::kinds {
+namespace {
+
+constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+constexpr int kPageSizeShift = 26;  // MAP_HUGE_SHIFT
+
+char* round_down(char* address, std::size_t unit) {
+    return reinterpret_cast<char*>(reinterpret_cast<std::uintptr_t>(address) & ~(unit - 1));
+}
+
+char* round_up(char* address, std::size_t unit) {
+    return round_down(address + (unit - 1), unit);
+}
+
+void log_once(const char* what, int error) {
+    static bool said = false;
+    if (!__atomic_exchange_n(&said, true, __ATOMIC_ACQ_REL))
+        log_info("huge pages: %s: %s", what, strerror(error));
+}
+
+}  // namespace
+
+HugeSource* HugeSource::create(std::size_t page_size, NodePolicy policy, const NodeSet& nodes) {
+    REQUIRES(page_size == std::size_t{2} << 20 || page_size == std::size_t{1} << 30);
+    REQUIRES(policy != NodePolicy::kWeightedInterleave && (policy == NodePolicy::kNone || !nodes.empty()));
+    void* const memory =
+        mmap(nullptr, sizeof(HugeSource), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        errno = ENOMEM;
+        return nullptr;
+    }
+    return new (memory) HugeSource(page_size, policy, nodes);
+}
+
+bool HugeSource::map(char* address, std::size_t size) {
+    char* const end = round_up(address + size, page_size_);
+    char* from = round_down(address, page_size_);
+    const bool continues = from >= first_ && from <= frontier_;
+    if (continues)
+        from = frontier_;
+    if (from >= end)
+        return true;
+    const std::size_t missing = static_cast<std::size_t>(end - from);
+    // Mapped somewhere first: a mapping in place that fails leaves a hole in the window, for anybody to fall
+    // in.
+    char* const pages = map_pages(missing);
+    if (pages == nullptr)
+        return false;
+    if (!place(pages, from, missing))
+        return false;
+    if (!continues)
+        first_ = from;
+    frontier_ = end;
+    return true;
+}
+
+// Pages that are the process's for good, under its policy, at an address of the kernel's choice.
+char* HugeSource::map_pages(std::size_t size) {
+    const int page_flag = __builtin_ctzl(page_size_) << kPageSizeShift;
+    void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | page_flag, -1, 0);
+    if (memory == MAP_FAILED)
+        return nullptr;
+    if (policy_ != NodePolicy::kNone && !unbound_) {
+        if (const int error = set_node_policy(memory, size, policy_, nodes_); error != 0) {
+            log_once("not bound to their nodes", error);
+            unbound_ = true;
+        }
+    }
+    // A reservation is good for a page of any node; a bound page must be fetched to be sure of it.
+    if (policy_ == NodePolicy::kBind && !unbound_ && madvise(memory, size, kPopulateWrite) != 0 &&
+        errno != EINVAL) {
+        munmap(memory, size);
+        return nullptr;
+    }
+    return static_cast<char*>(memory);
+}
+
+// Moves pages to their address. False: they are gone, the address is reserved as before.
+bool HugeSource::place(char* pages, char* address, std::size_t size) {
+    if (mremap(pages, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, address) == address)
+        return true;
+    // Linux before 5.16 does not move huge pages. Unmapped, they are there to be mapped again.
+    munmap(pages, size);
+    const int page_flag = __builtin_ctzl(page_size_) << kPageSizeShift;
+    if (mmap(address, size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED | page_flag, -1, 0) == address) {
+        if (policy_ != NodePolicy::kNone && !unbound_ && set_node_policy(address, size, policy_, nodes_) != 0)
+            unbound_ = true;
+        return true;
+    }
+    // Keep the window whole; if another thread has fallen into the hole meanwhile, that stays.
+    mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    return false;
+}
+
+bool HugeSource::decommit(char* address, std::size_t size) {
+    char* const first = round_up(address, page_size_);
+    char* const last = round_down(address + size, page_size_);
+    if (first >= last)
+        return false;
+    // Pages given back are no longer reserved: where they cannot be fetched again by force (Linux 5.14), a
+    // touch could be a SIGBUS. Giving them back needs 5.18 anyway.
+    return madvise(first, static_cast<std::size_t>(last - first), MADV_DONTNEED) == 0;
+}
+
+bool HugeSource::commit(char* address, std::size_t size) {
+    char* const end = address + size;
+    char* const first = round_up(address, page_size_);
+    char* const last = round_down(end, page_size_);
+    // The pages at the edges too: they may have been given back as part of a larger range.
+    char* const outer = round_down(address, page_size_);
+    if (madvise(outer, static_cast<std::size_t>(round_up(end, page_size_) - outer), kPopulateWrite) != 0) {
+        if (first < last)
+            madvise(first, static_cast<std::size_t>(last - first), MADV_DONTNEED);
+        return false;
+    }
+    // Or they were not, because neighbours use them.
+    if (first < last) {
+        memset(address, 0, static_cast<std::size_t>(first - address));
+        memset(last, 0, static_cast<std::size_t>(end - last));
+    } else {
+        memset(address, 0, size);
+    }
+    return true;
+}
+
+std::size_t HugeSource::capacity() {
+    const topology::Facts* const facts = topology::basic_facts();
+    if (facts == nullptr)
+        return 0;
+    const topology::HugePage which = page_size_ == std::size_t{2} << 20 ? topology::k2MiB : topology::k1GiB;
+    std::uint64_t pages =
+        policy_ == NodePolicy::kNone ? facts->huge_pages[which] + facts->huge_pages_extra[which] : 0;
+    if (policy_ != NodePolicy::kNone)
+        for (unsigned node = nodes_.next(0); node < kMostNodes; node = nodes_.next(node + 1))
+            pages += facts->nodes[node].huge_pages[which];
+    return pages * page_size_;
+}
+
+void HugeSource::dispose() {
+    munmap(this, sizeof *this);
+}
+
+}  // namespace terrace::kinds
