@@ -1,0 +1,85 @@
+# The table of bench/run: aims against medians. See aims.txt for the columns.
+#
+#   awk -v only_main=yes|no -v below_file=FILE -v red= -v green= -v bold= -v plain= -f table.awk MEDIANS aims.txt
+#
+# MEDIANS has lines "side program variant scenario ns". The number of ratios below their aims goes to below_file.
+
+# What follows the first `count` words of a line.
+function after(line, count) {
+    while (count-- > 0) sub(/^[^ ]+ +/, "", line)
+    return line
+}
+
+# A time in ns, in the unit that suits it.
+function readable(ns) {
+    if (ns == "") return "-"
+    if (ns < 10000) return sprintf("%.1f ns", ns)
+    if (ns < 10000000) return sprintf("%.1f us", ns / 1000)
+    return sprintf("%.1f ms", ns / 1000000)
+}
+
+# A ratio beside its aim, as "1.02x of 0.95"; counts it and colours it when it is below.
+function judged(theirs, ours, aim,   ratio, text) {
+    if (theirs == "" || ours == "") return sprintf("%14s", "-")
+    ratio = theirs / ours
+    text = sprintf(ratio < 9.95 ? "%.2fx" : "%.1fx", ratio)
+    if (aim == "-") return sprintf("%14s", text "        ")
+    text = sprintf("%14s", sprintf("%s of %-4s", text, aim))
+    if (ratio + 0.005 >= aim) return green text plain
+    ++below
+    return red text plain
+}
+
+function heading(title) {
+    printf "\n%s%-37s%11s%11s%11s%14s%14s%14s%s\n", bold, title, "Terrace", "jemalloc", "peer", "/ jemalloc", "/ peer", "2 threads", plain
+}
+
+FNR == NR { ns[$1, $2, $3, $4] = $5; measured[$2, $3] = 1; next }
+/^#/ || NF == 0 { next }
+$1 == "=" {
+    variant = $2
+    title[variant] = after($0, 2)
+    next
+}
+{
+    line = after($0, 7)
+    count = split($2, variants, ",")
+    for (i = 1; i <= count; ++i) {
+        group = $1 SUBSEP variants[i]
+        if (!(group in rows)) order[++groups] = group
+        if (only_main == "no" || $7 == "main") {
+            row[group, ++rows[group]] = $3
+            peer_aim[group, $3] = $4
+            jemalloc_aim[group, $3] = $5
+            threads_aim[group, $3] = $6
+            name[group, $3] = line
+        }
+    }
+}
+
+END {
+    below = 0
+    for (g = 1; g <= groups; ++g) {
+        group = order[g]
+        if (!rows[group] || !(group in measured)) continue
+        split(group, part, SUBSEP)
+        heading(part[2] in title ? title[part[2]] : "transactions")
+        for (r = 1; r <= rows[group]; ++r) {
+            scenario = row[group, r]
+            ours = ns["terrace", group, scenario]
+            two = ns["terrace", group, scenario "_2_threads"]
+            if (ours == "") {
+                printf "  %-35s%11s  Terrace has no such kind here\n", name[group, scenario], "-"
+                if (peer_aim[group, scenario] != "-") ++below
+                continue
+            }
+            peer = ns["peer", group, scenario]
+            jemalloc = ns["jemalloc", group, scenario]
+            printf "  %-35s%11s%11s%11s%s%s%s\n", name[group, scenario], readable(ours), readable(jemalloc), readable(peer),
+                judged(jemalloc, ours, jemalloc_aim[group, scenario]), judged(peer, ours, peer_aim[group, scenario]),
+                # Two threads in the time "two" for a pair each, where one thread takes "ours".
+                two == "" ? "" : judged(2 * ours, two, threads_aim[group, scenario])
+        }
+    }
+    print below > below_file
+}
