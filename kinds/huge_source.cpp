@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <new>
 
 #include "src/check.hpp"
@@ -25,6 +26,18 @@ char* round_up(char* address, std::size_t unit) {
     return round_down(address + (unit - 1), unit);
 }
 
+void* map_zeroed(std::size_t size) {
+    void* const memory =
+        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : memory;
+}
+
+// Makes the range reserved addresses again, without a moment in which it is free for others.
+bool reserve(char* address, std::size_t size) {
+    return mmap(address, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
+           address;
+}
+
 void log_once(const char* what, int error) {
     static bool said = false;
     if (!__atomic_exchange_n(&said, true, __ATOMIC_ACQ_REL))
@@ -36,13 +49,19 @@ void log_once(const char* what, int error) {
 HugeSource* HugeSource::create(std::size_t page_size, NodePolicy policy, const NodeSet& nodes) {
     REQUIRES(page_size == std::size_t{2} << 20 || page_size == std::size_t{1} << 30);
     REQUIRES(policy != NodePolicy::kWeightedInterleave && (policy == NodePolicy::kNone || !nodes.empty()));
-    void* const memory =
-        mmap(nullptr, sizeof(HugeSource), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
+    constexpr std::size_t kListSize =
+        kMostGivenBack * sizeof(char*);  // 512 KiB, touched as far as it is used
+    void* const memory = map_zeroed(sizeof(HugeSource));
+    void* const list = map_zeroed(kListSize);
+    if (memory == nullptr || list == nullptr) {
+        if (memory != nullptr)
+            munmap(memory, sizeof(HugeSource));
+        if (list != nullptr)
+            munmap(list, kListSize);
         errno = ENOMEM;
         return nullptr;
     }
-    return new (memory) HugeSource(page_size, policy, nodes);
+    return new (memory) HugeSource(page_size, policy, nodes, static_cast<char**>(list));
 }
 
 bool HugeSource::map(char* address, std::size_t size) {
@@ -107,33 +126,67 @@ bool HugeSource::place(char* pages, char* address, std::size_t size) {
     return false;
 }
 
+bool HugeSource::is_given_back(const char* page) const {
+    return std::binary_search(given_back_, given_back_ + given_back_count_, page);
+}
+
+// Not MADV_DONTNEED: the kernel keeps a reservation for such a page, and nobody else could have it.
 bool HugeSource::decommit(char* address, std::size_t size) {
     char* const first = round_up(address, page_size_);
     char* const last = round_down(address + size, page_size_);
     if (first >= last)
         return false;
-    // Pages given back are no longer reserved: where they cannot be fetched again by force (Linux 5.14), a
-    // touch could be a SIGBUS. Giving them back needs 5.18 anyway.
-    return madvise(first, static_cast<std::size_t>(last - first), MADV_DONTNEED) == 0;
+    const std::size_t pages = static_cast<std::size_t>(last - first) / page_size_;
+    if (pages > kMostGivenBack - given_back_count_ || !reserve(first, pages * page_size_))
+        return false;
+    char** const begin = given_back_;
+    char** const at = std::lower_bound(begin, begin + given_back_count_, first);
+    char** const behind = std::lower_bound(at, begin + given_back_count_, last);  // some may be there already
+    memmove(at + pages, behind, static_cast<std::size_t>(begin + given_back_count_ - behind) * sizeof *at);
+    for (std::size_t page = 0; page < pages; ++page)
+        at[page] = first + page * page_size_;
+    given_back_count_ += static_cast<unsigned>(pages - static_cast<std::size_t>(behind - at));
+    return true;
+}
+
+// Fetches pages that were given back. REQUIRES: all from `from` to `to` were.
+bool HugeSource::fetch(char* from, char* to) {
+    const std::size_t size = static_cast<std::size_t>(to - from);
+    char* const pages = map_pages(size);
+    if (pages == nullptr || !place(pages, from, size))
+        return false;
+    char** const end = given_back_ + given_back_count_;
+    char** const at = std::lower_bound(given_back_, end, from);
+    const std::size_t count = size / page_size_;
+    memmove(at, at + count, static_cast<std::size_t>(end - (at + count)) * sizeof *at);
+    given_back_count_ -= static_cast<unsigned>(count);
+    return true;
 }
 
 bool HugeSource::commit(char* address, std::size_t size) {
     char* const end = address + size;
-    char* const first = round_up(address, page_size_);
-    char* const last = round_down(end, page_size_);
     // The pages at the edges too: they may have been given back as part of a larger range.
-    char* const outer = round_down(address, page_size_);
-    if (madvise(outer, static_cast<std::size_t>(round_up(end, page_size_) - outer), kPopulateWrite) != 0) {
-        if (first < last)
-            madvise(first, static_cast<std::size_t>(last - first), MADV_DONTNEED);
-        return false;
-    }
-    // Or they were not, because neighbours use them.
-    if (first < last) {
-        memset(address, 0, static_cast<std::size_t>(first - address));
-        memset(last, 0, static_cast<std::size_t>(end - last));
-    } else {
-        memset(address, 0, size);
+    char* const first = round_down(address, page_size_);
+    char* const last = round_up(end, page_size_);
+    for (char* page = first; page < last;) {
+        const bool fresh = is_given_back(page);
+        char* next = page + page_size_;
+        while (next < last && is_given_back(next) == fresh)
+            next += page_size_;
+        if (fresh) {
+            if (!fetch(page, next)) {
+                // All or nothing. A page at an edge stays: what it holds is zero.
+                [[maybe_unused]] const bool done =
+                    decommit(address, static_cast<std::size_t>(page - address));
+                return false;
+            }
+        } else {
+            // Not given back, because neighbours use it.
+            char* const from = page < address ? address : page;
+            char* const to = next > end ? end : next;
+            memset(from, 0, static_cast<std::size_t>(to - from));
+        }
+        page = next;
     }
     return true;
 }
@@ -152,6 +205,7 @@ std::size_t HugeSource::capacity() {
 }
 
 void HugeSource::dispose() {
+    munmap(given_back_, kMostGivenBack * sizeof *given_back_);
     munmap(this, sizeof *this);
 }
 

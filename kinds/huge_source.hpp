@@ -16,7 +16,7 @@ class HugeSource final : public ExtentSource {
     // Ranges need not be multiples of a page: a page is mapped with the first range that needs it.
     bool map(char* address, std::size_t size) override;
 
-    // Gives the whole pages inside the range back (Linux 5.18); false where there are none.
+    // Gives the whole pages inside the range back to the pool; false where there are none.
     bool decommit(char* address, std::size_t size) override;
     bool commit(char* address, std::size_t size) override;
 
@@ -26,8 +26,13 @@ class HugeSource final : public ExtentSource {
     void dispose() override;
 
   private:
-    HugeSource(std::size_t page_size, NodePolicy policy, const NodeSet& nodes)
-        : page_size_(page_size), policy_(policy), nodes_(nodes) {}
+    // The most pages that can be given back at one time; beyond, they stay.
+    static constexpr unsigned kMostGivenBack = 1U << 16;
+
+    HugeSource(std::size_t page_size, NodePolicy policy, const NodeSet& nodes, char** given_back)
+        : page_size_(page_size), policy_(policy), nodes_(nodes), given_back_(given_back) {}
+    bool is_given_back(const char* page) const;
+    bool fetch(char* from, char* to);
     char* map_pages(std::size_t size);
     bool place(char* pages, char* address, std::size_t size);
 
@@ -38,6 +43,9 @@ class HugeSource final : public ExtentSource {
     // The pages mapped last: [first_, frontier_). A range that starts inside needs only what lies behind.
     char* first_ = nullptr;
     char* frontier_ = nullptr;
+    // Pages that are reserved addresses only, sorted.
+    char** given_back_;
+    unsigned given_back_count_ = 0;
 };
 
 }  // namespace terrace::kinds

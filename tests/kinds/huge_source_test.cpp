@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -140,8 +141,7 @@ TEST_F(HugeSourceTest, GivesWholePagesBackAndBringsThemZeroed) {
     const Source source = make(NodePolicy::kNone);
     ASSERT_TRUE(source->map(base_, 4 * kPage));
     memset(base_, 1, 4 * kPage);
-    if (!source->decommit(base_ + kMiB, 3 * kPage))
-        GTEST_SKIP() << "this kernel (before 5.18) does not take huge pages back";
+    ASSERT_TRUE(source->decommit(base_ + kMiB, 3 * kPage));
     EXPECT_EQ(pool("free_hugepages"), kPages - 2) << "two pages lie inside the range";
     ASSERT_TRUE(source->commit(base_ + kMiB, 3 * kPage));
     for (std::size_t at = 0; at < 4 * kPage; at += 4096)
@@ -154,8 +154,8 @@ TEST_F(HugeSourceTest, CommitsPartOfWhatWasGivenBackOrRefuses) {
     const Source source = make(NodePolicy::kNone);
     ASSERT_TRUE(source->map(base_, kPages * kPage));
     memset(base_, 1, kPages * kPage);
-    if (!source->decommit(base_, 2 * kPage))
-        GTEST_SKIP() << "this kernel (before 5.18) does not take huge pages back";
+    ASSERT_TRUE(source->decommit(base_, 2 * kPage));
+    EXPECT_TRUE(is_reserved(base_));
     const Source other = make(NodePolicy::kNone);
     ASSERT_TRUE(other->map(base_ + 32 * kMiB, kPage)) << "a page that was given back";
     memset(base_ + 32 * kMiB, 1, kPage);
@@ -163,6 +163,43 @@ TEST_F(HugeSourceTest, CommitsPartOfWhatWasGivenBackOrRefuses) {
     EXPECT_EQ(base_[0], 0);
     EXPECT_FALSE(source->commit(base_ + kMiB, kPage)) << "its second page is taken";
     EXPECT_TRUE(source->commit(base_ + kMiB, kMiB));
+}
+
+// Ranges of all sizes, given back and brought again: a model tells which bytes must be what.
+TEST_F(HugeSourceTest, KeepsNeighboursWhateverTheOrderOfRanges) {
+    const Source source = make(NodePolicy::kNone);
+    constexpr unsigned kChunk = 512 << 10;
+    constexpr unsigned kChunks = kPages * kPage / kChunk;
+    ASSERT_TRUE(source->map(base_, kPages * kPage));
+    unsigned char content[kChunks] = {};  // of the first byte; 0xff: given back
+    unsigned state = 20261121;
+    for (int step = 0; step < 3000; ++step) {
+        state = state * 1664525 + 1013904223;
+        unsigned first = (state >> 8) % kChunks;
+        unsigned count = 1 + (state >> 16) % 9;
+        count = first + count > kChunks ? kChunks - first : count;
+        const bool out = content[first] == 0xff;
+        unsigned end = first;
+        while (end < first + count && (content[end] == 0xff) == out)
+            ++end;
+        char* const at = base_ + std::size_t{first} * kChunk;
+        const std::size_t size = std::size_t{end - first} * kChunk;
+        if (out) {
+            ASSERT_TRUE(source->commit(at, size)) << "step " << step;
+            std::fill(content + first, content + end, 0);
+        } else if (source->decommit(at, size)) {
+            std::fill(content + first, content + end, 0xff);
+        } else {
+            for (unsigned chunk = first; chunk < end; ++chunk)
+                content[chunk] = static_cast<unsigned char>(1 + chunk);
+            for (unsigned chunk = first; chunk < end; ++chunk)
+                base_[std::size_t{chunk} * kChunk] = static_cast<char>(content[chunk]);
+        }
+        for (unsigned chunk = 0; chunk < kChunks; ++chunk)
+            ASSERT_TRUE(content[chunk] == 0xff ||
+                        static_cast<unsigned char>(base_[std::size_t{chunk} * kChunk]) == content[chunk])
+                << "chunk " << chunk << " after step " << step;
+    }
 }
 
 TEST_F(HugeSourceTest, TellsItsPageSizeAndCapacity) {
