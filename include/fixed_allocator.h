@@ -26,7 +26,7 @@ namespace libmemkind {
 namespace fixed {
 // An allocator here is one pointer, memkind's is two: the names must differ for the linker, so that object
 // files made with either header do not mix unnoticed.
-inline namespace terrace {
+inline namespace one_pointer {
 
 // A new fixed kind. Throws std::invalid_argument or std::runtime_error.
 inline memkind_t create_kind(void* address, std::size_t size) {
@@ -103,7 +103,7 @@ bool operator!=(const allocator<T>& left, const allocator<U>& right) noexcept {
     return !(left == right);
 }
 
-}  // namespace terrace
+}  // namespace one_pointer
 }  // namespace fixed
 }  // namespace libmemkind
 

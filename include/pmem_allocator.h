@@ -36,7 +36,7 @@ enum class allocation_policy {
 namespace pmem {
 // An allocator here is one pointer, memkind's is two: the names must differ for the linker, so that object
 // files made with either header do not mix unnoticed.
-inline namespace terrace {
+inline namespace one_pointer {
 
 // A new file kind. Throws std::invalid_argument or std::runtime_error.
 inline memkind_t create_kind(const char* directory, std::size_t max_size, allocation_policy policy) {
@@ -125,7 +125,7 @@ bool operator!=(const allocator<T>& left, const allocator<U>& right) noexcept {
     return !(left == right);
 }
 
-}  // namespace terrace
+}  // namespace one_pointer
 }  // namespace pmem
 }  // namespace libmemkind
 

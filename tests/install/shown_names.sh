@@ -17,7 +17,7 @@ check() {  # check LIBRARY SONAME PATTERN-OF-ITS-NAMES
     echo "$1: $(wc -l <<<"$names") names, soname $2"
 }
 
-check libmemkind libmemkind.so.0 '(memkind|MEMKIND|memtier)_.*'
+check libmemkind libmemkind.so.0 '(memkind|MEMKIND|hbw|memtier)_.*'
 allocation='malloc|calloc|realloc|reallocarray|free|free_sized|free_aligned_sized|posix_memalign|aligned_alloc|memalign|valloc|pvalloc|malloc_usable_size|malloc_trim|mallopt|mallinfo|mallinfo2|malloc_stats|malloc_info'
 check libmemtier libmemtier.so.0 "($allocation)"
 check libautohbw libautohbw.so.0 "($allocation|enableAutoHBW|disableAutoHBW)"
