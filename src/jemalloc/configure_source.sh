@@ -7,5 +7,5 @@ if [ ! -x "$tree/configure" ]; then
     command -v autoconf >/dev/null || { echo "jemalloc's source tree has no configure script: install autoconf" >&2; exit 1; }
     (cd "$tree" && autoconf)
 fi
-exec "$tree/configure" --with-jemalloc-prefix=terrace_je_ --with-private-namespace=terrace_private_ \
+exec "$tree/configure" --with-jemalloc-prefix=terrace_je_ \
     --disable-initial-exec-tls --disable-cxx --disable-doc --enable-static --disable-shared

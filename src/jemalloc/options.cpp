@@ -6,15 +6,19 @@
 
 extern "C" {
 
-// jemalloc gives us runs of pages; small blocks and threads' caches are ours (kinds/shard.hpp). So: no caches of its own;
-// oversize_threshold 0: large blocks stay in their kind's arenas instead of one shared arena; cache_oblivious off: a run of
-// 16 KiB takes 16 KiB and not 20; narenas 1: jemalloc's automatic arena serves only its own bookkeeping.
+// jemalloc gives us runs of pages; small blocks and threads' caches are ours (kinds/shard.hpp). So: no caches
+// of its own; oversize_threshold 0: large blocks stay in their kind's arenas instead of one shared arena;
+// narenas 1: jemalloc's automatic arena serves only its own bookkeeping.
 __attribute__((visibility("hidden"))) extern const char* terrace_je_malloc_conf;
-const char* terrace_je_malloc_conf =
-    "tcache:false,oversize_threshold:0,cache_oblivious:false,narenas:1,muzzy_decay_ms:0";
+const char* terrace_je_malloc_conf = "tcache:false,oversize_threshold:0,narenas:1,muzzy_decay_ms:0";
+
+// Off: a run of 16 KiB takes 16 KiB and not 20, and starts on a page. jemalloc 5.3 has no name for this in
+// its configuration, only the variable, which it reads when it has read its configuration.
+__attribute__((visibility("hidden"))) extern bool terrace_je_opt_cache_oblivious;
 
 // The one variable that reaches our jemalloc is memkind's own, whatever name it asks for.
 __attribute__((visibility("hidden"))) char* terrace_je_secure_getenv(const char*) {
+    terrace_je_opt_cache_oblivious = false;
     return secure_getenv("JEMK_MALLOC_CONF");
 }
 
