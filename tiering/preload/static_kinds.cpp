@@ -3,32 +3,6 @@
 #include "include/memkind_deprecated.h"
 #include "kinds/static_kind.hpp"
 
-// Weak until libmemkind has them all.
-#pragma weak MEMKIND_HBW
-#pragma weak MEMKIND_HBW_HUGETLB
-#pragma weak MEMKIND_HBW_PREFERRED
-#pragma weak MEMKIND_HBW_PREFERRED_HUGETLB
-#pragma weak MEMKIND_HUGETLB
-#pragma weak MEMKIND_HBW_GBTLB
-#pragma weak MEMKIND_HBW_PREFERRED_GBTLB
-#pragma weak MEMKIND_GBTLB
-#pragma weak MEMKIND_HBW_INTERLEAVE
-#pragma weak MEMKIND_INTERLEAVE
-#pragma weak MEMKIND_HBW_ALL
-#pragma weak MEMKIND_HBW_ALL_HUGETLB
-#pragma weak MEMKIND_DAX_KMEM
-#pragma weak MEMKIND_DAX_KMEM_ALL
-#pragma weak MEMKIND_DAX_KMEM_PREFERRED
-#pragma weak MEMKIND_DAX_KMEM_INTERLEAVE
-#pragma weak MEMKIND_HIGHEST_CAPACITY
-#pragma weak MEMKIND_HIGHEST_CAPACITY_PREFERRED
-#pragma weak MEMKIND_HIGHEST_CAPACITY_LOCAL
-#pragma weak MEMKIND_HIGHEST_CAPACITY_LOCAL_PREFERRED
-#pragma weak MEMKIND_LOWEST_LATENCY_LOCAL
-#pragma weak MEMKIND_LOWEST_LATENCY_LOCAL_PREFERRED
-#pragma weak MEMKIND_HIGHEST_BANDWIDTH_LOCAL
-#pragma weak MEMKIND_HIGHEST_BANDWIDTH_LOCAL_PREFERRED
-
 namespace terrace::preload {
 namespace {
 
@@ -65,8 +39,7 @@ static_assert(sizeof kStaticKinds / sizeof kStaticKinds[0] == kinds::kStaticKind
 }  // namespace
 
 memkind_t static_kind(unsigned number) {
-    memkind_t* const symbol = kStaticKinds[number];
-    return symbol != nullptr ? *symbol : nullptr;
+    return *kStaticKinds[number];
 }
 
 }  // namespace terrace::preload
