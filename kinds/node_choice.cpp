@@ -325,7 +325,7 @@ bool parse_machine_nodes(const Facts& facts, const char* text, NodeSet* nodes) {
     NodeSet named;
     if (strcmp(text, "all") == 0) {
         named = usable;
-    } else if (*text == '\n' || !parse_node_list(text, &named)) {
+    } else if (*text == '\n' || (*text == '\0' && (all_but || relative)) || !parse_node_list(text, &named)) {
         return false;
     }
     if (all_but) {

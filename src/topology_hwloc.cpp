@@ -227,10 +227,12 @@ bool read_hwloc(Facts* facts) {
     hwloc_topology_t topology = nullptr;
     if (!hwloc.load() || hwloc.topology_init(&topology) != 0)
         return false;
-    // Nodes and CPUs are always kept; packages tell the processor. Devices, caches and cores would only cost
-    // time. A libhwloc that does not know a flag looks at more than is needed.
+    // Nodes and CPUs are always kept; packages tell the processor, groups the neighbourhoods of nodes that are
+    // less than a package. Devices, caches and cores would only cost time. A libhwloc that does not know a
+    // filter or flag looks at more than is needed.
     [[maybe_unused]] int ignored = hwloc.topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
     ignored = hwloc.topology_set_type_filter(topology, HWLOC_OBJ_PACKAGE, HWLOC_TYPE_FILTER_KEEP_ALL);
+    ignored = hwloc.topology_set_type_filter(topology, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
     ignored = hwloc.topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS);
     const bool loaded = hwloc.topology_load(topology) == 0;
     if (loaded)
