@@ -86,11 +86,6 @@ NodeSource* NodeSource::create(NodePolicy policy, const NodeSet& nodes, const un
 }
 
 bool NodeSource::map(char* address, std::size_t size) {
-    if (find_nodes_ != nullptr) {
-        nodes_ = find_nodes_();
-        policy_ = nodes_.empty() ? NodePolicy::kNone : NodePolicy::kBind;
-        find_nodes_ = nullptr;
-    }
     if (!take(address, size, true))
         return false;
     mapped_ += size;

@@ -26,9 +26,6 @@ class NodeSource final : public AnonymousSource {
     const NodeSet* nodes() override { return policy_ == NodePolicy::kNone ? nullptr : &nodes_; }
     void dispose() override;
 
-    // For static_kinds.cpp: bound to the nodes that `find_nodes` names at the first map.
-    constexpr explicit NodeSource(NodeSet (*find_nodes)()) : find_nodes_(find_nodes) {}
-
   private:
     struct Stripes;
 
@@ -46,7 +43,6 @@ class NodeSource final : public AnonymousSource {
     node_budget::Credit credit_;
     std::size_t mapped_ = 0;
     Stripes* stripes_ = nullptr;  // of weighted interleaving
-    NodeSet (*find_nodes_)() = nullptr;
 };
 
 }  // namespace terrace::kinds

@@ -59,19 +59,6 @@ bool parse_node_list(const char* text, NodeSet* nodes) {
     return *at == '\0' || *at == '\n';
 }
 
-NodeSet nodes_with_cpus() {
-    NodeSet with_cpus;
-    NodeSet with_memory;
-    NodeSet both;
-    if (!read_node_file("/sys/devices/system/node/has_cpu", &with_cpus) ||
-        !read_node_file("/sys/devices/system/node/has_memory", &with_memory))
-        return both;
-    for (unsigned node = 0; node < kMostNodes; ++node)
-        if (with_cpus.has(NodeId{node}) && with_memory.has(NodeId{node}))
-            both.add(NodeId{node});
-    return both;
-}
-
 int set_node_policy(void* address, std::size_t size, NodePolicy policy, const NodeSet& nodes) {
     const auto set = [&](int mode, const NodeSet& which) {
         // The kernel takes one bit more than it looks at.
@@ -99,10 +86,6 @@ int set_node_policy(void* address, std::size_t size, NodePolicy policy, const No
             break;
     }
     return EINVAL;
-}
-
-int bind_to_nodes(void* address, std::size_t size, const NodeSet& nodes) {
-    return set_node_policy(address, size, NodePolicy::kBind, nodes);
 }
 
 }  // namespace terrace

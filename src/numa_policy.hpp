@@ -1,6 +1,6 @@
-// The seam to the kernel's NUMA memory policies: which nodes exist, and binding a range of addresses to some
-// of them. Nodes are read from /sys and the policy is set with mbind(2), so that libmemkind loads no other
-// library for it. Thread safety: every function may be called from any thread.
+// The seam to the kernel's NUMA memory policies: sets of nodes, and how a range of addresses is spread over
+// them. mbind(2) is called directly, so that libmemkind loads no other library for it. Which nodes there are
+// is topology.hpp's business. Thread safety: every function may be called from any thread.
 #pragma once
 
 #include <cstddef>
@@ -85,12 +85,5 @@ enum class NodePolicy : unsigned char {
 // kernel's to set (REQUIRES neither). Returns 0 or an errno value: EPERM and ENOSYS mean that this container
 // or kernel forbids mbind, EINVAL that its cpuset leaves no node of the set.
 [[nodiscard]] int set_node_policy(void* address, std::size_t size, NodePolicy policy, const NodeSet& nodes);
-
-// The nodes that have CPUs and memory: ordinary DRAM. Empty when the kernel does not say (no /sys, no NUMA).
-NodeSet nodes_with_cpus();
-
-// Binds the pages of a range that are not there yet to `nodes` (MPOL_BIND).
-// Returns 0 or an errno value; EPERM and ENOSYS mean that this container or kernel forbids mbind.
-[[nodiscard]] int bind_to_nodes(void* address, std::size_t size, const NodeSet& nodes);
 
 }  // namespace terrace
