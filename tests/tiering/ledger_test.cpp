@@ -16,6 +16,7 @@ namespace {
 // Each test has a slot of its own, for the ledger is the process's.
 unsigned fresh_slot() {
     static unsigned next = 0;
+    ensure_tenant(next, 1);
     return next++;
 }
 
