@@ -59,8 +59,11 @@ memkind_t kind_for(int mode, PageSize pages) {
 memkind_t kind_of_policy() {
     memkind_t kind = __atomic_load_n(&usual_kind, __ATOMIC_RELAXED);
     if (kind == nullptr) [[unlikely]] {
+        // Looking at the machine fails to find this and that, which is nobody's error.
+        const int saved_errno = errno;
         kind = kind_for(settle_policy(HBW_POLICY_PREFERRED), kOrdinary);
         __atomic_store_n(&usual_kind, kind, __ATOMIC_RELAXED);
+        errno = saved_errno;
     }
     return kind;
 }

@@ -1,0 +1,12 @@
+# memkind's interface as its users see it: headers, names, numbers, and the functions around the heap.
+add_test(NAME surface_names COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/surface_names_test.sh
+  $<TARGET_FILE:libmemkind> ${CMAKE_CURRENT_SOURCE_DIR}/surface_names.txt)
+# This build's compilers, and the others that are there.
+add_test(NAME surface_headers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/surface_headers_test.sh
+  ${PROJECT_SOURCE_DIR}/include gcc:g++ clang-14:clang++-14)
+set_tests_properties(surface_names surface_headers PROPERTIES LABELS unit)
+
+terrace_test(NAME cpp_allocators_test LABELS unit
+  SOURCES cpp_allocators_test.cpp cpp_allocators_everywhere.cpp LIBRARIES ${_kinds})
+set_property(TEST cpp_allocators_test APPEND PROPERTY LABELS concurrent)
+terrace_test(NAME hbw_test LABELS unit SOURCES hbw_test.cpp LIBRARIES ${_kinds})
