@@ -1,11 +1,13 @@
 // The choices of this process. No lock is held while one is made: two threads that come first together both
 // make it, one of the two equal results is kept, and neither a fork nor an allocation inside hwloc can hang.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "include/memkind.h"
 #include "kinds/node_choice.hpp"
+#include "kinds/static_kinds.hpp"
 #include "src/check.hpp"
 #include "src/log.hpp"
 
@@ -91,6 +93,38 @@ void log_once(const Complaint& complaint) {
                   complaint.accepted);
 }
 
+// "8-9,12", cut where it is too long.
+void write_list(const NodeSet& nodes, char* text, std::size_t size) {
+    std::size_t length = 0;
+    *text = '\0';
+    for (unsigned first = nodes.next(0); first < kMostNodes && length < size;) {
+        unsigned last = first;
+        while (nodes.has(NodeId{last + 1}))
+            ++last;
+        const char* const comma = length == 0 ? "" : ",";
+        length += static_cast<std::size_t>(
+            last == first ? snprintf(text + length, size - length, "%s%u", comma, first)
+                          : snprintf(text + length, size - length, "%s%u-%u", comma, first, last));
+        first = nodes.next(last + 1);
+    }
+}
+
+void log_choice(StaticKind kind, const NodeChoice& choice) {
+    constexpr const char* kHow[] = {"by the process's policy", "bound to",        "preferring", "preferring",
+                                    "interleaved over",        "interleaved over"};
+    const char* const name = static_kinds[kind].name;
+    if (choice.error != 0 || choice.policy == NodePolicy::kNone) {
+        log_info("%s: %s (%d)", name, choice.error != 0 ? "unavailable" : kHow[0], choice.error);
+        return;
+    }
+    for (unsigned place = 0; place < choice.place_count; ++place) {
+        char nodes[256];
+        write_list(choice.nodes[place], nodes, sizeof nodes);
+        log_info("%s: %s node %s (place %u of %u)", name, kHow[static_cast<unsigned>(choice.policy)], nodes,
+                 place + 1, choice.place_count);
+    }
+}
+
 constinit const NodeChoice* choices[kStaticKindCount] = {};
 constinit NodeChoice default_choice;
 constinit NodeChoice no_memory = {.error = MEMKIND_ERROR_MALLOC, .nodes = {}, .place_of_cpu = {}};
@@ -114,8 +148,10 @@ const NodeChoice& choose_nodes(StaticKind kind) {
         log_once(complaint);
     const NodeChoice* expected = nullptr;
     if (__atomic_compare_exchange_n(&choices[kind], &expected, static_cast<const NodeChoice*>(made), false,
-                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        log_choice(kind, *made);
         return *made;
+    }
     munmap(made, sizeof *made);
     return *expected;
 }
