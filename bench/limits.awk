@@ -1,6 +1,6 @@
 # The second table of bench/run: measures against limits. See limits.txt for the columns.
 #
-#   awk -v below_file=FILE -v red= -v green= -v bold= -v plain= -f limits.awk MEDIANS limits.txt
+#   awk -v below_file=FILE -v red= -v green= -v bold= -v plain= -f limits.awk NUMBERS limits.txt
 
 # What follows the first `count` words of a line.
 function after(line, count) {

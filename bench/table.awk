@@ -1,8 +1,8 @@
-# The table of bench/run: aims against medians. See aims.txt for the columns.
+# The table of bench/run: aims against what was measured. See aims.txt for the columns.
 #
-#   awk -v only_main=yes|no -v below_file=FILE -v red= -v green= -v bold= -v plain= -f table.awk MEDIANS aims.txt
+#   awk -v only_main=yes|no -v below_file=FILE -v red= -v green= -v bold= -v plain= -f table.awk NUMBERS aims.txt
 #
-# MEDIANS has lines "side program variant scenario ns". The number of ratios below their aims goes to below_file.
+# NUMBERS has lines "side program variant scenario ns". The number of ratios below their aims goes to below_file.
 
 # What follows the first `count` words of a line.
 function after(line, count) {
@@ -20,18 +20,18 @@ function readable(ns) {
 
 # A ratio beside its aim, as "1.02x of 0.95"; counts it and colours it when it is below.
 function judged(theirs, ours, aim,   ratio, text) {
-    if (theirs == "" || ours == "") return sprintf("%14s", "-")
+    if (theirs == "" || ours == "") return sprintf("%15s", "-")
     ratio = theirs / ours
     text = sprintf(ratio < 9.95 ? "%.2fx" : "%.1fx", ratio)
-    if (aim == "-") return sprintf("%14s", text "        ")
-    text = sprintf("%14s", sprintf("%s of %-4s", text, aim))
+    if (aim == "-") return sprintf("%15s", text "        ")
+    text = sprintf("%15s", sprintf("%s of %-4s", text, aim))
     if (ratio + 0.005 >= aim) return green text plain
     ++below
     return red text plain
 }
 
 function heading(title) {
-    printf "\n%s%-37s%11s%11s%11s%14s%14s%14s%s\n", bold, title, "Terrace", "jemalloc", "peer", "/ jemalloc", "/ peer", "2 threads", plain
+    printf "\n%s%-37s%11s%11s%11s%15s%15s%15s%s\n", bold, title, "Terrace", "jemalloc", "peer", "/ jemalloc", "/ peer", "2 threads", plain
 }
 
 FNR == NR { ns[$1, $2, $3, $4] = $5; measured[$2, $3] = 1; next }
