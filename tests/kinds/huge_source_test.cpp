@@ -118,7 +118,7 @@ TEST_F(HugeSourceTest, ReservesWhatItMapsThoughNothingIsTouched) {
 TEST_F(HugeSourceTest, TakesAPageWithTheFirstRangeThatNeedsIt) {
     const Source source = make(NodePolicy::kNone);
     constexpr std::size_t kRange = 768 << 10;
-    for (int i = 0; i < 16; ++i) {  // 12 MiB: 6 pages
+    for (std::size_t i = 0; i < 16; ++i) {  // 12 MiB: 6 pages
         ASSERT_TRUE(source->map(base_ + i * kRange, kRange)) << i;
         memset(base_ + i * kRange, 1, kRange);
     }
