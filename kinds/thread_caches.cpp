@@ -99,6 +99,7 @@ ThreadCache* open_cache(memkind* kind) {
     ThreadCache* const cache = new (memory) ThreadCache{};
     put_bins_to_use(cache);
     cache->kind = kind;
+    cache->shown_slot = kind->shown_as->slot;
     cache->shard = shard;
     cache->home = home;
     LockGuard guard(caches_lock);

@@ -25,6 +25,7 @@ struct CacheBin {
 struct ThreadCache {
     CacheBin bins[kCachedClasses + 1];
     memkind* kind;
+    unsigned shown_slot;  // of the kind that users see
     Shard* shard;
     bool asked_to_empty;  // (atomic) by memkind_trim in another thread
     // In the list of the kind's caches; `home` is where the owning thread looks it up.

@@ -178,7 +178,8 @@ TERRACE_EXPORT memtier_memory* memtier_builder_construct_memtier_memory(memtier_
     }
     if (default_tier != kMostTiers)
         memory->fallback_order[order] = default_tier;
-    if (builder->policy == MEMTIER_POLICY_DYNAMIC_THRESHOLD)
+    memory->by_threshold = builder->policy == MEMTIER_POLICY_DYNAMIC_THRESHOLD;
+    if (memory->by_threshold)
         memory->thresholds.set(thresholds_of(builder), builder->options);
     return memory;
 }

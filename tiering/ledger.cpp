@@ -139,8 +139,7 @@ std::int64_t sum_of_pages(unsigned slot) {
 
 void add_to_estimate(unsigned slot, std::int64_t bytes) {
     SharedBalance& shared = internal::shared_balances[slot];
-    const std::int64_t now = shared.estimate.fetch_add(bytes, std::memory_order_relaxed) + bytes -
-                             shared.base.load(std::memory_order_relaxed);
+    const std::int64_t now = shared.estimate.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     std::int64_t peak = shared.peak.load(std::memory_order_relaxed);
     while (now > peak && !shared.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
     }
@@ -173,7 +172,10 @@ void change_tenant(unsigned slot, std::uint32_t tenant) {
         return;
     if (slot >= slots_in_use.load(std::memory_order_relaxed))
         slots_in_use.store(slot + 1, std::memory_order_release);
-    shared.base.store(sum_of_pages(slot), std::memory_order_relaxed);
+    const std::int64_t left_behind = sum_of_pages(slot);
+    shared.estimate.fetch_sub(left_behind - shared.base.load(std::memory_order_relaxed),
+                              std::memory_order_relaxed);
+    shared.base.store(left_behind, std::memory_order_relaxed);
     shared.peak.store(0, std::memory_order_relaxed);
     shared.tenant.store(tenant, std::memory_order_release);
 }

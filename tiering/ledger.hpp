@@ -34,9 +34,9 @@ struct LedgerPage {
 
 // What the policy sees of a kind; one cache line each, written once per kPublishBytes of drift.
 struct alignas(64) SharedBalance {
-    std::atomic<std::int64_t> estimate{0};  // sum of every published
+    std::atomic<std::int64_t> estimate{0};  // sum of every published, minus base
     std::atomic<std::int64_t> base{0};      // what forgotten kinds left behind in this slot
-    std::atomic<std::int64_t> peak{0};      // highest estimate minus base
+    std::atomic<std::int64_t> peak{0};      // highest estimate
     std::atomic<std::uint32_t> tenant{0};   // the kind that the numbers are about
 };
 
@@ -45,29 +45,42 @@ extern __attribute__((visibility("hidden"))) TERRACE_TLS LedgerPage* own_page;
 extern SharedBalance shared_balances[kLedgerSlots];
 void publish(unsigned slot, LedgerEntry& entry);
 void account_without_page(unsigned slot, std::int64_t bytes);
+
+template <class Result>
+__attribute__((noinline)) Result publish_and_return(unsigned slot, LedgerEntry& entry, Result result) {
+    publish(slot, entry);
+    return result;
+}
 }  // namespace internal
 
-// Notes that `bytes` more (or, negative, fewer) are allocated in the kind at `slot`. 1 TLS load, 1 addition,
-// no lock.
-inline void account(unsigned slot, std::int64_t bytes) {
-    LedgerPage* page = internal::own_page;
-    if (page == nullptr) [[unlikely]]
-        return internal::account_without_page(slot, bytes);
+// Notes that `bytes` more (or, negative, fewer) are allocated in the kind at `slot`, and passes `result` on.
+// 1 TLS load, 1 addition, no lock. (A caller that returns the result needs no register saved across the rare
+// call.)
+template <class Result>
+inline Result account_and_return(unsigned slot, std::int64_t bytes, Result result) {
+    LedgerPage* const page = internal::own_page;
+    if (page == nullptr) [[unlikely]] {
+        internal::account_without_page(slot, bytes);
+        return result;
+    }
     LedgerEntry& entry = page->entries[slot];
     const std::int64_t net = entry.net.load(std::memory_order_relaxed) + bytes;
     entry.net.store(net, std::memory_order_relaxed);
     const std::int64_t pending = net - entry.published;
     if (pending >= kPublishBytes || pending <= -kPublishBytes) [[unlikely]]
-        internal::publish(slot, entry);
+        return internal::publish_and_return(slot, entry, result);
+    return result;
+}
+
+inline void account(unsigned slot, std::int64_t bytes) {
+    account_and_return(slot, bytes, 0);
 }
 
 // The policy's view: exact for a process with one thread, else at most kPublishBytes per other thread away.
 // Never negative.
 inline std::uint64_t estimated_bytes(unsigned slot) {
-    const SharedBalance& shared = internal::shared_balances[slot];
-    std::int64_t bytes =
-        shared.estimate.load(std::memory_order_relaxed) - shared.base.load(std::memory_order_relaxed);
-    if (const LedgerPage* page = internal::own_page) {
+    std::int64_t bytes = internal::shared_balances[slot].estimate.load(std::memory_order_relaxed);
+    if (const LedgerPage* const page = internal::own_page) [[likely]] {
         const LedgerEntry& entry = page->entries[slot];
         bytes += entry.net.load(std::memory_order_relaxed) - entry.published;
     }

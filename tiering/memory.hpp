@@ -30,9 +30,10 @@ struct Tier {
 
 // The C interface's name for it, so it stands outside the namespace.
 struct memtier_memory {
-    unsigned count = 0;  // INVARIANT: 1 to kMostTiers, kinds differ from each other
+    unsigned count = 0;         // INVARIANT: 1 to kMostTiers, kinds differ from each other
+    bool by_threshold = false;  // the policy is DYNAMIC_THRESHOLD: thresholds are in use
     unsigned fallback_order[terrace::tiering::kMostTiers] =
         {};  // every tier; MEMKIND_DEFAULT last if it is one
     terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};
-    terrace::tiering::Thresholds thresholds;  // in use with DYNAMIC_THRESHOLD only
+    terrace::tiering::Thresholds thresholds;
 };

@@ -27,20 +27,30 @@ std::int64_t signed_bytes(size_t bytes) {
     return static_cast<std::int64_t>(bytes);
 }
 
-// What the block really takes; as kinds::usable_size, for callers that know the kind already.
-// REQUIRES: the block is in `kind`.
-inline std::int64_t bytes_in(memkind_t kind, const void* block) {
-    (void)kind;
+// What the block really takes.
+std::int64_t bytes_in(const void* block) {
     return signed_bytes(kinds::usable_size(block));
 }
 
-// Counts a fresh block where it is. That is where it was asked for, but at a thread's very end, when jemalloc
-// takes what it gets: then it is in MEMKIND_DEFAULT.
-inline void count_allocated(memkind_t wished, const void* block) {
+// Counts a fresh block where it is: in the kind it was asked of, or in one of that kind's members.
+void count_allocated(const void* block) {
     const memkind_t kind = kinds::kind_of(block);
-    if (kind != wished) [[unlikely]]
-        tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
-    tiering::account(kinds::slot_of(kind), bytes_in(kind, block));
+    tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
+    tiering::account(kinds::slot_of(kind), bytes_in(block));
+}
+
+// A block of the calling thread's cache, counted; nullptr when there is none.
+// REQUIRES: 0 < size <= kMostCached, and the slot is the kind's, which has been counted before.
+inline void* allocate_cached(memkind_t kind, unsigned slot, size_t size) {
+    void* const block = kinds::allocate_cached(kind, size);
+    if (block == nullptr) [[unlikely]]
+        return nullptr;
+    return tiering::account_and_return(slot, signed_bytes(kinds::size_taken_by(size)), block);
+}
+
+// Sizes that a thread's cache may have.
+inline bool is_cacheable(size_t size) {
+    return size - 1 < kinds::kMostCached;
 }
 
 inline TierLoad load_of(const memtier_memory* memory, unsigned index) {
@@ -54,14 +64,19 @@ unsigned choose_by_threshold(memtier_memory* memory, size_t size) {
     return memory->thresholds.choose(size);
 }
 
-// The tier that the policy wants for an allocation of `size` bytes.
-inline unsigned choose(memtier_memory* memory, size_t size) {
-    if (memory->count == 1)
-        return 0;
-    if (memory->thresholds.in_use())
-        return choose_by_threshold(memory, size);
+inline unsigned choose_by_ratio(const memtier_memory* memory) {
     return tiering::choose_by_static_ratio(memory->count,
                                            [memory](unsigned i) { return load_of(memory, i); });
+}
+
+// The tier that the policy wants for an allocation of `size` bytes.
+unsigned choose(memtier_memory* memory, size_t size) {
+    return memory->by_threshold ? choose_by_threshold(memory, size) : choose_by_ratio(memory);
+}
+
+// It has not refused anything so far.
+inline bool is_never_full(const Tier& tier) {
+    return tier.full_at.load(std::memory_order_relaxed) == UINT64_MAX;
 }
 
 bool is_full(const Tier& tier) {
@@ -70,8 +85,8 @@ bool is_full(const Tier& tier) {
 
 // Whether the tier should be passed over this time: it refused when it held no more than now, and is not due
 // for a try.
-inline bool is_passed_over(Tier& tier) {
-    if (tier.full_at.load(std::memory_order_relaxed) == UINT64_MAX) [[likely]]
+bool is_passed_over(Tier& tier) {
+    if (is_never_full(tier))
         return false;
     return is_full(tier) && tier.passed_over.fetch_add(1, std::memory_order_relaxed) % kTryFullTierEach !=
                                 kTryFullTierEach - 1;
@@ -99,7 +114,7 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
             if (for_another_round)
                 continue;
             if (void* block = allocate(tier.kind)) {
-                count_allocated(tier.kind, block);
+                count_allocated(block);
                 return block;
             }
             note_full(memory, tier, size);
@@ -111,12 +126,11 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
 
 // REQUIRES: size > 0; allocate(kind) gives a block of that size in the kind, or nullptr.
 template <class Allocate>
-inline void* place(memtier_memory* memory, size_t size, Allocate allocate) {
-    const unsigned chosen = choose(memory, size);
+void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Allocate allocate) {
     Tier& tier = memory->tiers[chosen];
-    if (!is_passed_over(tier)) [[likely]] {
-        if (void* block = allocate(tier.kind)) [[likely]] {
-            count_allocated(tier.kind, block);
+    if (!is_passed_over(tier)) {
+        if (void* block = allocate(tier.kind)) {
+            count_allocated(block);
             return block;
         }
         note_full(memory, tier, size);
@@ -124,19 +138,44 @@ inline void* place(memtier_memory* memory, size_t size, Allocate allocate) {
     return place_elsewhere(memory, chosen, size, allocate);
 }
 
+template <class Allocate>
+void* place(memtier_memory* memory, size_t size, Allocate allocate) {
+    return place_in_tier(memory, choose(memory, size), size, allocate);
+}
+
+__attribute__((noinline)) void* allocate_slowly(memtier_memory* memory, unsigned chosen, size_t size) {
+    return place_in_tier(memory, chosen, size,
+                         [size](memkind_t kind) { return kinds::allocate(kind, size); });
+}
+
+inline void* allocate_in_tier(memtier_memory* memory, unsigned chosen, size_t size) {
+    const Tier& tier = memory->tiers[chosen];
+    if (is_cacheable(size) && is_never_full(tier)) [[likely]] {
+        if (void* const block = allocate_cached(tier.kind, tier.slot, size)) [[likely]]
+            return block;
+    }
+    return allocate_slowly(memory, chosen, size);
+}
+
+__attribute__((noinline)) void* allocate_by_threshold(memtier_memory* memory, size_t size) {
+    return allocate_in_tier(memory, choose_by_threshold(memory, size), size);
+}
+
 // One kind, no policy.
 template <class Allocate>
-inline void* place_in_kind(memkind_t kind, Allocate allocate) {
+void* place_in_kind(memkind_t kind, Allocate allocate) {
     if (kind == nullptr) {
         errno = EINVAL;
         return nullptr;
     }
     void* block = allocate(kind);
-    if (block != nullptr) {
-        tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
-        count_allocated(kind, block);
-    }
+    if (block != nullptr)
+        count_allocated(block);
     return block;
+}
+
+__attribute__((noinline)) void* allocate_in_kind(memkind_t kind, size_t size) {
+    return place_in_kind(kind, [size](memkind_t k) { return kinds::allocate(k, size); });
 }
 
 // ENSURES: on true, *total is the product and not 0. On false the answer of calloc is NULL, with errno set if
@@ -171,10 +210,10 @@ int aligned_result(void** memptr, size_t alignment, size_t size, Allocate alloca
     return 0;
 }
 
-// Frees a block of this library's.
-inline void free_own(memkind_t kind, void* block) {
+// Frees a block of this library's, whatever way.
+__attribute__((noinline)) void free_own(memkind_t kind, void* block) {
     const int saved_errno = errno;
-    tiering::account(kinds::slot_of(kind), -bytes_in(kind, block));
+    tiering::account(kinds::slot_of(kind), -bytes_in(block));
     kinds::deallocate_in(kind, block);
     errno = saved_errno;
 }
@@ -182,11 +221,11 @@ inline void free_own(memkind_t kind, void* block) {
 // The block resized within its kind, and counted; nullptr and everything as before when the kind has no room.
 // REQUIRES: the block is in `kind`; size > 0.
 void* resize(memkind_t kind, void* block, size_t size) {
-    const std::int64_t before = bytes_in(kind, block);
+    const std::int64_t before = bytes_in(block);
     void* resized = kinds::reallocate(block, size);
     if (resized != nullptr) {
         tiering::account(kinds::slot_of(kind), -before);
-        count_allocated(kind, resized);
+        count_allocated(resized);
     }
     return resized;
 }
@@ -194,9 +233,9 @@ void* resize(memkind_t kind, void* block, size_t size) {
 // Whether a resized block should move to the tier that thresholds choose for its new size. It stays where it
 // is when it has room for that size and would use more than half of it.
 bool changes_tier(const memtier_memory* memory, memkind_t owner, const void* block, size_t size) {
-    if (!memory->thresholds.in_use() || memory->tiers[memory->thresholds.choose(size)].kind == owner)
+    if (!memory->by_threshold || memory->tiers[memory->thresholds.choose(size)].kind == owner)
         return false;
-    const auto room = static_cast<size_t>(bytes_in(owner, block));
+    const auto room = kinds::usable_size(block);
     return size > room || size <= room / 2;
 }
 
@@ -216,15 +255,20 @@ bool is_settled(memkind_t owner, void* block, size_t size) {
 }  // namespace
 
 TERRACE_EXPORT void* memtier_malloc(memtier_memory* memory, size_t size) {
-    if (size == 0)
+    if (size == 0) [[unlikely]]
         return nullptr;
-    return place(memory, size, [size](memkind_t kind) { return kinds::allocate(kind, size); });
+    if (memory->by_threshold)
+        return allocate_by_threshold(memory, size);
+    return allocate_in_tier(memory, choose_by_ratio(memory), size);
 }
 
 TERRACE_EXPORT void* memtier_kind_malloc(memkind_t kind, size_t size) {
-    if (size == 0)
-        return nullptr;
-    return place_in_kind(kind, [size](memkind_t k) { return kinds::allocate(k, size); });
+    if (is_cacheable(size) && kind != nullptr) [[likely]] {
+        tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
+        if (void* const block = allocate_cached(kind, kinds::slot_of(kind), size)) [[likely]]
+            return block;
+    }
+    return size == 0 ? nullptr : allocate_in_kind(kind, size);
 }
 
 TERRACE_EXPORT void* memtier_calloc(memtier_memory* memory, size_t num, size_t size) {
@@ -290,6 +334,12 @@ TERRACE_EXPORT size_t memtier_usable_size(void* ptr) {
 }
 
 TERRACE_EXPORT int memtier_try_free(void* ptr) {
+    const page_map::Entry entry = page_map::entry_of(ptr);
+    if (const kinds::ThreadCache* const cache = kinds::deallocate_cached(entry, ptr); cache != nullptr)
+        [[likely]] {
+        const size_t bytes = kinds::size_class(page_map::class_in(entry)).size;
+        return tiering::account_and_return(cache->shown_slot, -signed_bytes(bytes), 0);
+    }
     if (ptr == nullptr)
         return 0;
     const memkind_t owner = kinds::kind_of(ptr);

@@ -18,9 +18,6 @@ class Thresholds {
     // REQUIRES: find_fault() finds none; fewer than kMostTiers thresholds. Before other threads know of it.
     void set(std::span<const Threshold> initial, const ThresholdOptions& options);
 
-    // False: the memory has another policy.
-    bool in_use() const { return count_ > 0; }
-
     // The tier that an allocation of `size` bytes goes to. One load per threshold.
     unsigned choose(std::uint64_t size) const {
         for (unsigned i = 0; i < count_; ++i) {

@@ -104,10 +104,8 @@ TEST(DynamicThreshold, NeverLeavesItsBounds) {
 
 TEST(Thresholds, SendEachSizeToItsTier) {
     Thresholds thresholds;
-    EXPECT_FALSE(thresholds.in_use());
     const Threshold initial[] = {default_threshold(0), default_threshold(1)};
     thresholds.set(initial, kOptions);
-    EXPECT_TRUE(thresholds.in_use());
     EXPECT_EQ(thresholds.choose(0), 0u);
     EXPECT_EQ(thresholds.choose(1023), 0u);
     EXPECT_EQ(thresholds.choose(1024), 1u);
