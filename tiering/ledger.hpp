@@ -51,18 +51,24 @@ __attribute__((noinline)) Result publish_and_return(unsigned slot, LedgerEntry& 
     publish(slot, entry);
     return result;
 }
+
+template <class Result>
+__attribute__((noinline)) Result account_without_page_and_return(unsigned slot, std::int64_t bytes,
+                                                                 Result result) {
+    account_without_page(slot, bytes);
+    return result;
+}
 }  // namespace internal
 
-// Notes that `bytes` more (or, negative, fewer) are allocated in the kind at `slot`, and passes `result` on.
-// 1 TLS load, 1 addition, no lock. (A caller that returns the result needs no register saved across the rare
-// call.)
+// The calling thread's page; nullptr until it first counts something, and when there is none for it.
+inline LedgerPage* own_page() {
+    return internal::own_page;
+}
+
+// Notes that `bytes` more (or, negative, fewer) are allocated in the kind at `slot`, and passes `result` on,
+// so that a caller who returns it has nothing to save across the rare calls. 1 addition, no lock.
 template <class Result>
-inline Result account_and_return(unsigned slot, std::int64_t bytes, Result result) {
-    LedgerPage* const page = internal::own_page;
-    if (page == nullptr) [[unlikely]] {
-        internal::account_without_page(slot, bytes);
-        return result;
-    }
+inline Result account_in(LedgerPage* page, unsigned slot, std::int64_t bytes, Result result) {
     LedgerEntry& entry = page->entries[slot];
     const std::int64_t net = entry.net.load(std::memory_order_relaxed) + bytes;
     entry.net.store(net, std::memory_order_relaxed);
@@ -72,19 +78,31 @@ inline Result account_and_return(unsigned slot, std::int64_t bytes, Result resul
     return result;
 }
 
+template <class Result>
+inline Result account_and_return(unsigned slot, std::int64_t bytes, Result result) {
+    LedgerPage* const page = own_page();
+    if (page == nullptr) [[unlikely]]
+        return internal::account_without_page_and_return(slot, bytes, result);
+    return account_in(page, slot, bytes, result);
+}
+
 inline void account(unsigned slot, std::int64_t bytes) {
     account_and_return(slot, bytes, 0);
 }
 
 // The policy's view: exact for a process with one thread, else at most kPublishBytes per other thread away.
-// Never negative.
-inline std::uint64_t estimated_bytes(unsigned slot) {
+// Never negative. `page` is the calling thread's, or nullptr.
+inline std::uint64_t estimated_bytes(unsigned slot, const LedgerPage* page) {
     std::int64_t bytes = internal::shared_balances[slot].estimate.load(std::memory_order_relaxed);
-    if (const LedgerPage* const page = internal::own_page) [[likely]] {
+    if (page != nullptr) {
         const LedgerEntry& entry = page->entries[slot];
         bytes += entry.net.load(std::memory_order_relaxed) - entry.published;
     }
     return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+inline std::uint64_t estimated_bytes(unsigned slot) {
+    return estimated_bytes(slot, own_page());
 }
 
 // The sum over every thread's page: exact whenever no thread is in the middle of a call, and never negative.

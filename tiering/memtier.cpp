@@ -39,39 +39,31 @@ void count_allocated(const void* block) {
     tiering::account(kinds::slot_of(kind), bytes_in(block));
 }
 
-// A block of the calling thread's cache, counted; nullptr when there is none.
-// REQUIRES: 0 < size <= kMostCached, and the slot is the kind's, which has been counted before.
-inline void* allocate_cached(memkind_t kind, unsigned slot, size_t size) {
-    void* const block = kinds::allocate_cached(kind, size);
-    if (block == nullptr) [[unlikely]]
-        return nullptr;
-    return tiering::account_and_return(slot, signed_bytes(kinds::size_taken_by(size)), block);
-}
-
 // Sizes that a thread's cache may have.
 inline bool is_cacheable(size_t size) {
     return size - 1 < kinds::kMostCached;
 }
 
-inline TierLoad load_of(const memtier_memory* memory, unsigned index) {
-    const Tier& tier = memory->tiers[index];
-    return {tiering::estimated_bytes(tier.slot), tier.ratio};
+inline TierLoad load_of(const Tier& tier, const tiering::LedgerPage* page) {
+    return {tiering::estimated_bytes(tier.slot, page), tier.ratio};
 }
 
 unsigned choose_by_threshold(memtier_memory* memory, size_t size) {
     if (memory->thresholds.is_due())
-        memory->thresholds.adapt([memory](unsigned i) { return load_of(memory, i); });
+        memory->thresholds.adapt(
+            [memory](unsigned i) { return load_of(memory->tiers[i], tiering::own_page()); });
     return memory->thresholds.choose(size);
 }
 
-inline unsigned choose_by_ratio(const memtier_memory* memory) {
-    return tiering::choose_by_static_ratio(memory->count,
-                                           [memory](unsigned i) { return load_of(memory, i); });
+inline unsigned choose_by_ratio(const memtier_memory* memory, const tiering::LedgerPage* page) {
+    return tiering::choose_by_static_ratio(
+        memory->count, [memory, page](unsigned i) { return load_of(memory->tiers[i], page); });
 }
 
 // The tier that the policy wants for an allocation of `size` bytes.
 unsigned choose(memtier_memory* memory, size_t size) {
-    return memory->by_threshold ? choose_by_threshold(memory, size) : choose_by_ratio(memory);
+    return memory->by_threshold ? choose_by_threshold(memory, size)
+                                : choose_by_ratio(memory, tiering::own_page());
 }
 
 // It has not refused anything so far.
@@ -148,17 +140,25 @@ __attribute__((noinline)) void* allocate_slowly(memtier_memory* memory, unsigned
                          [size](memkind_t kind) { return kinds::allocate(kind, size); });
 }
 
-inline void* allocate_in_tier(memtier_memory* memory, unsigned chosen, size_t size) {
+// A block of this thread's cache, counted, if there is one. REQUIRES: is_cacheable(size).
+inline void* allocate_in_tier(memtier_memory* memory, unsigned chosen, size_t size,
+                              tiering::LedgerPage* page) {
     const Tier& tier = memory->tiers[chosen];
-    if (is_cacheable(size) && is_never_full(tier)) [[likely]] {
-        if (void* const block = allocate_cached(tier.kind, tier.slot, size)) [[likely]]
-            return block;
+    if (is_never_full(tier)) [[likely]] {
+        if (void* const block = kinds::allocate_cached(tier.kind, size); block != nullptr) [[likely]]
+            return tiering::account_in(page, tier.slot, signed_bytes(kinds::size_taken_by(size)), block);
     }
     return allocate_slowly(memory, chosen, size);
 }
 
-__attribute__((noinline)) void* allocate_by_threshold(memtier_memory* memory, size_t size) {
-    return allocate_in_tier(memory, choose_by_threshold(memory, size), size);
+// Every size, every policy, with or without a page of the ledger.
+__attribute__((noinline)) void* allocate_in_memory(memtier_memory* memory, size_t size) {
+    if (size == 0)
+        return nullptr;
+    const unsigned chosen = choose(memory, size);
+    tiering::LedgerPage* const page = tiering::own_page();
+    return is_cacheable(size) && page != nullptr ? allocate_in_tier(memory, chosen, size, page)
+                                                 : allocate_slowly(memory, chosen, size);
 }
 
 // One kind, no policy.
@@ -255,18 +255,19 @@ bool is_settled(memkind_t owner, void* block, size_t size) {
 }  // namespace
 
 TERRACE_EXPORT void* memtier_malloc(memtier_memory* memory, size_t size) {
-    if (size == 0) [[unlikely]]
-        return nullptr;
-    if (memory->by_threshold)
-        return allocate_by_threshold(memory, size);
-    return allocate_in_tier(memory, choose_by_ratio(memory), size);
+    tiering::LedgerPage* const page = tiering::own_page();
+    if (!is_cacheable(size) || page == nullptr || memory->by_threshold) [[unlikely]]
+        return allocate_in_memory(memory, size);
+    const unsigned chosen = memory->count == 1 ? 0 : choose_by_ratio(memory, page);
+    return allocate_in_tier(memory, chosen, size, page);
 }
 
 TERRACE_EXPORT void* memtier_kind_malloc(memkind_t kind, size_t size) {
     if (is_cacheable(size) && kind != nullptr) [[likely]] {
-        tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
-        if (void* const block = allocate_cached(kind, kinds::slot_of(kind), size)) [[likely]]
-            return block;
+        const unsigned slot = kinds::slot_of(kind);
+        tiering::ensure_tenant(slot, kind->serial);
+        if (void* const block = kinds::allocate_cached(kind, size); block != nullptr) [[likely]]
+            return tiering::account_and_return(slot, signed_bytes(kinds::size_taken_by(size)), block);
     }
     return size == 0 ? nullptr : allocate_in_kind(kind, size);
 }
