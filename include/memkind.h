@@ -39,9 +39,7 @@
 extern "C" {
 #endif
 
-/* ---- Numbers
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Numbers ---- */
 
 /* Limits that callers may rely on. */
 enum memkind_const {
@@ -119,8 +117,7 @@ typedef enum memkind_stat_print_opt {
     MEMKIND_STAT_PRINT_OMIT_EXTENT = 256
 } memkind_stat_print_opt;
 
-/* ---- The kinds that are always there
- * ----------------------------------------------------------------------------------
+/* ---- The kinds that are always there ----
  *
  * These are constants: never assign to them. Some need memory that not every machine has;
  * memkind_check_available() tells, and an allocation of an unavailable kind returns NULL with ENOMEM. What a
@@ -181,9 +178,7 @@ extern memkind_t MEMKIND_HIGHEST_BANDWIDTH_LOCAL_PREFERRED;
 
 #include "memkind_deprecated.h"
 
-/* ---- Library
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- Library ---- */
 
 /* The version of the interface: major * 1,000,000 + minor * 1,000 + patch; 1014000 for memkind 1.14.0. */
 int memkind_get_version(void);
@@ -193,8 +188,7 @@ int memkind_get_version(void);
  * size is 0. */
 void memkind_error_message(int err, char* msg, size_t size);
 
-/* ---- Making and looking at kinds
- * --------------------------------------------------------------------------------------- */
+/* ---- Making and looking at kinds ---- */
 
 /* Makes a kind whose memory lies in a file: on pmem or an ordinary file system, tmpfs included. The file has
  * no name (it is gone when the process ends, however it ends) and grows as the kind needs it; memory that is
@@ -290,8 +284,7 @@ ssize_t memkind_get_capacity(memkind_t kind);
  * ...); MEMKIND_ERROR_INVALID for NULL. */
 int memkind_check_dax_path(const char* pmem_dir);
 
-/* ---- Statistics and behaviour
- * ------------------------------------------------------------------------------------------ */
+/* ---- Statistics and behaviour ---- */
 
 /* Brings what memkind_get_stat() tells up to date: it sums up what the threads have counted.
  * Returns MEMKIND_SUCCESS or MEMKIND_ERROR_OPERATION_FAILED. */
@@ -317,9 +310,7 @@ int memkind_set_bg_threads(bool state);
  * NULL. */
 int memkind_set_allow_zero_allocs(memkind_t kind, bool allow_zero_allocs);
 
-/* ---- The heap
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- The heap ---- */
 
 /* Allocates `size` bytes of `kind`, aligned for any type (to 16 bytes; to 8 where size <= 8).
  * Returns NULL without touching errno when size is 0 (but see memkind_set_allow_zero_allocs); NULL with errno
@@ -360,8 +351,7 @@ size_t memkind_malloc_usable_size(memkind_t kind, MEMKIND_MALLOC_USABLE_SIZE_CON
  * Terrace's: keep `ptr`. `kind` may be NULL. */
 void* memkind_defrag_reallocate(memkind_t kind, void* ptr);
 
-/* ---- Beyond memkind
- * ----------------------------------------------------------------------------------------------------
+/* ---- Beyond memkind ----
  *
  * The rest is Terrace's own. memkind_persistent.h has kinds that are still there tomorrow. */
 

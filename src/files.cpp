@@ -14,7 +14,8 @@ namespace terrace {
 
 int open_unnamed_file(const char* directory) {
     const int file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+    // "" is no directory, and a name after it would be one in the root.
+    if (file >= 0 || directory[0] == '\0' || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
         return file;
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/memkind.XXXXXX", directory);

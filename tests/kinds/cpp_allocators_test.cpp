@@ -59,8 +59,7 @@ TEST(CppAllocators, ServeEveryContainer) {
     EXPECT_TRUE(everywhere::every_allocator(directory.path()));
 }
 
-// ---- static kinds
-// -------------------------------------------------------------------------------------------------------
+// ---- static kinds ----
 
 TEST(StaticKindAllocator, TakesEveryNamedKind) {
     const struct {
@@ -128,8 +127,7 @@ TEST(StaticKindAllocator, ReportsMemoryThatIsNotThere) {
     EXPECT_THROW(allocator.allocate(1), std::bad_alloc);
 }
 
-// ---- what all have in common
-// --------------------------------------------------------------------------------------------
+// ---- what all have in common ----
 
 template <typename Allocator>
 class EveryAllocator : public testing::Test {
@@ -235,8 +233,7 @@ TYPED_TEST(EveryAllocator, IsConvertedToOtherTypesAndBack) {
     EXPECT_TRUE(back == allocator);
 }
 
-// ---- between kinds
-// ------------------------------------------------------------------------------------------------------
+// ---- between kinds ----
 
 TEST(BetweenKinds, MovingAContainerTakesItsKindAlong) {
     std::vector<int, StaticAllocator> regular(100, 1, StaticAllocator(kinds::REGULAR));
@@ -281,8 +278,7 @@ TEST(BetweenKinds, NodesMoveWithTheirList) {
     EXPECT_EQ(kind_of_contents(target), one.kind());
 }
 
-// ---- kinds that allocators own
-// ------------------------------------------------------------------------------------------
+// ---- kinds that allocators own ----
 
 TEST(PmemAllocator, TellsBadArgumentsFromTrouble) {
     EXPECT_THROW(FileAllocator("/no/such/directory", 0), std::invalid_argument);
@@ -372,8 +368,7 @@ TEST(FixedAllocator, IsSharedByManyThreadsUntilTheLastCopyGoes) {
     }
 }
 
-// ---- high-bandwidth memory
-// ----------------------------------------------------------------------------------------------
+// ---- high-bandwidth memory ----
 
 TEST(HbwAllocator, HasNoStateAndAllAreEqual) {
     EXPECT_TRUE(std::allocator_traits<hbw::allocator<int>>::is_always_equal::value);
@@ -382,8 +377,7 @@ TEST(HbwAllocator, HasNoStateAndAllAreEqual) {
     EXPECT_EQ(hbw::allocator<int>().max_size(), SIZE_MAX / sizeof(int));
 }
 
-// ---- any kind
-// -----------------------------------------------------------------------------------------------------------
+// ---- any kind ----
 
 TEST(AnyKindAllocator, IsOnePointerThatContainersTakeAsTheyAre) {
     static_assert(sizeof(AnyAllocator) == sizeof(memkind_t));

@@ -58,8 +58,7 @@ char* new_pages(std::size_t count, int protection = PROT_READ | PROT_WRITE) {
     return memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
 }
 
-// ---- the policy
-// ---------------------------------------------------------------------------------------------------------
+// ---- the policy ----
 
 TEST(HbwPolicy, IsPreferredUntilOneIsChosen) {
     with_hbw([] {
@@ -98,8 +97,7 @@ TEST(HbwPolicy, IsNotAnyNumber) {
     });
 }
 
-// ---- where memory comes from
-// --------------------------------------------------------------------------------------------
+// ---- where memory comes from ----
 
 TEST(HbwMemory, ComesFromTheKindOfThePolicy) {
     const struct {
@@ -156,8 +154,7 @@ TEST(HbwMemory, IsRefusedWhereThereIsNoneAndThePolicyIsStrict) {
     }
 }
 
-// ---- edge cases of the malloc family
-// ------------------------------------------------------------------------------------
+// ---- edge cases of the malloc family ----
 
 TEST(HbwMemory, GivesNothingForNothing) {
     with_hbw([] {
@@ -231,8 +228,7 @@ TEST(HbwMemory, LeavesForeignPointersAlone) {
     });
 }
 
-// ---- page sizes
-// ---------------------------------------------------------------------------------------------------------
+// ---- page sizes ----
 
 TEST(HbwPageSize, IsOneThatExists) {
     with_hbw([] {
@@ -291,8 +287,7 @@ TEST(HbwPageSize, IsHugeOnlyWhereSuchPagesAreConfigured) {
     }
 }
 
-// ---- hbw_verify_memory_region
-// -------------------------------------------------------------------------------------------
+// ---- hbw_verify_memory_region ----
 
 TEST(HbwVerify, RefusesBadArguments) {
     with_hbw([] {
