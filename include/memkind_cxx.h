@@ -57,91 +57,114 @@ T* allocate_objects(memkind_t kind, std::size_t count) {
 // copying, so that whoever was moved from can still be used.
 //
 // Containers copy their allocators all the time (every string in a vector of strings has one), and one
-// counter for all of them would travel from CPU to CPU. Therefore the count is spread over slots, each in a
-// cache line of its own: a thread counts its copies in its slot, and a copy remembers the slot it is counted
-// in, wherever it is destroyed. The kind counts only the slots that are in use (a scalable nonzero indicator;
-// Ellen, Lev, Luchangco, Moir, PODC 2007). Whoever copies holds a share in a slot that is in use, so the
-// number of those cannot become 0 meanwhile.
+// counter for all of them would travel from CPU to CPU. Therefore the count is spread over slots, each in
+// cache lines of its own: a thread counts its copies in its slot, and a copy remembers the slot it is counted
+// in, wherever it is destroyed. While the first object lives, the one that was given the kind, nobody needs
+// the sum. Its end closes the slots: from now on the kind counts the slots in use, and a slot tells when it
+// comes into use or falls empty (a scalable nonzero indicator; Ellen, Lev, Luchangco, Moir, PODC 2007).
+// Whoever copies holds a share in a slot in use, so the number of those cannot become 0 meanwhile.
 //
 // Thread safety: as a number's; different objects may be used by different threads at the same time.
 class shared_kind {
   public:
     // Takes `kind` over, also when it throws std::bad_alloc.
-    explicit shared_kind(memkind_t kind) : slot_(own(kind)) {}
+    explicit shared_kind(memkind_t kind) : share_(own(kind)) {}
 
-    shared_kind(const shared_kind& other) noexcept : slot_(other.slot_->owner->slot_of_this_thread()) {
-        slot_->add();
-    }
+    shared_kind(const shared_kind& other) noexcept : share_(other.owner()->add_share()) {}
     shared_kind& operator=(const shared_kind& other) noexcept {
-        if (slot_->owner != other.slot_->owner) {
-            slot* const left = slot_;
-            slot_ = other.slot_->owner->slot_of_this_thread();
-            slot_->add();
-            left->remove();
+        if (owner() != other.owner()) {
+            const std::uintptr_t left = share_;
+            share_ = other.owner()->add_share();
+            give_up(left);
         }
         return *this;
     }
-    ~shared_kind() { slot_->remove(); }
+    ~shared_kind() { give_up(share_); }
 
-    memkind_t get() const noexcept { return slot_->kind; }
+    memkind_t get() const noexcept { return owner()->kind; }
 
   private:
     struct owner_record;
 
     struct slot {
-        std::atomic<std::size_t> shares;
-        memkind_t kind;
+        std::atomic<std::size_t> shares;  // their number, and `closed`
         owner_record* owner;
-        // Two lines, because CPUs fetch them in pairs.
-        char padding[128 - sizeof(std::atomic<std::size_t>) - sizeof(memkind_t) - sizeof(void*)];
-
-        slot() noexcept : shares(0), kind(nullptr), owner(nullptr) {}
-        void add() noexcept {
-            if (shares.fetch_add(1, std::memory_order_relaxed) == 0)
-                owner->used_slots.fetch_add(1, std::memory_order_relaxed);
-        }
-        void remove() noexcept {
-            if (shares.fetch_sub(1, std::memory_order_acq_rel) == 1 &&
-                owner->used_slots.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-                memkind_destroy_kind(kind);
-                delete owner;
-            }
-        }
+        // Two cache lines, because CPUs fetch them in pairs.
+        char padding[128 - sizeof(std::atomic<std::size_t>) - sizeof(owner_record*)];
     };
 
     struct owner_record {
-        enum : unsigned { slot_count = 32 };
+        enum : std::size_t { slot_count = 32, closed = ~(SIZE_MAX >> 1) };
+        memkind_t kind;
         slot slots[slot_count];
-        std::atomic<std::size_t> used_slots;
+        // Slots in use, and the first object. As long as slots are open they are all taken to be in use.
+        std::atomic<std::size_t> users;
 
-        explicit owner_record(memkind_t kind) noexcept : used_slots(0) {
+        explicit owner_record(memkind_t its_kind) noexcept : kind(its_kind), users(slot_count + 1) {
             for (slot& each : slots) {
-                each.kind = kind;
+                each.shares.store(0, std::memory_order_relaxed);
                 each.owner = this;
             }
         }
-        // Threads get the slots in turn.
-        slot* slot_of_this_thread() noexcept {
-            static std::atomic<unsigned> last_number(0);
-            static thread_local unsigned number = 0;
-            if (number == 0)
-                number = last_number.fetch_add(1, std::memory_order_relaxed) % slot_count + 1;
-            return &slots[number - 1];
+
+        std::uintptr_t add_share() noexcept {
+            slot& mine = slots[number_of_this_thread() % slot_count];
+            if (mine.shares.fetch_add(1, std::memory_order_relaxed) == closed)
+                users.fetch_add(1, std::memory_order_relaxed);
+            return reinterpret_cast<std::uintptr_t>(&mine);
+        }
+        void remove_share(slot& from) noexcept {
+            if (from.shares.fetch_sub(1, std::memory_order_acq_rel) == closed + 1)
+                remove_user();
+        }
+        void remove_first() noexcept {
+            for (slot& each : slots)
+                if (each.shares.fetch_or(closed, std::memory_order_acq_rel) == 0)
+                    remove_user();
+            remove_user();
+        }
+        void remove_user() noexcept {
+            if (users.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                memkind_destroy_kind(kind);
+                delete this;
+            }
         }
     };
 
-    static slot* own(memkind_t kind) {
+    // Threads get numbers in turn.
+    static unsigned number_of_this_thread() noexcept {
+        static std::atomic<unsigned> last_number(0);
+        static thread_local unsigned number = 0;
+        if (number == 0)
+            number = last_number.fetch_add(1, std::memory_order_relaxed) | 1U << 31;
+        return number;
+    }
+
+    static std::uintptr_t own(memkind_t kind) {
         owner_record* const owner = new (std::nothrow) owner_record(kind);
         if (owner == nullptr) {
             memkind_destroy_kind(kind);
             throw std::bad_alloc();
         }
-        slot* const its_slot = owner->slot_of_this_thread();
-        its_slot->add();
-        return its_slot;
+        return reinterpret_cast<std::uintptr_t>(&owner->slots[0]) | first;
     }
 
-    slot* slot_;
+    static slot* slot_of(std::uintptr_t share) noexcept {
+        return reinterpret_cast<slot*>(share & ~std::uintptr_t{first});
+    }
+    static void give_up(std::uintptr_t share) noexcept {
+        slot* const its_slot = slot_of(share);
+        if ((share & first) != 0)
+            its_slot->owner->remove_first();
+        else
+            its_slot->owner->remove_share(*its_slot);
+    }
+    owner_record* owner() const noexcept { return slot_of(share_)->owner; }
+
+    enum : std::uintptr_t { first = 1 };
+    // The address of the slot that counts this object; or, with the lowest bit set, of any slot: the object
+    // is the first.
+    std::uintptr_t share_;
 };
 
 }  // namespace detail

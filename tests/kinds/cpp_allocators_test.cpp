@@ -336,6 +336,19 @@ TEST(FixedAllocator, LetsTheBufferGoWithItsLastCopy) {
     memkind_destroy_kind(other);
 }
 
+TEST(FixedAllocator, KeepsTheBufferAfterItsCopiesAreGone) {
+    alignas(4096) static char buffer[1 << 20];
+    memkind_t other = nullptr;
+    {
+        FixedAllocator first(buffer, sizeof buffer);
+        { const FixedAllocator copy = first; }
+        EXPECT_EQ(memkind_create_fixed(buffer, sizeof buffer, &other), MEMKIND_ERROR_INVALID);
+        first.deallocate(first.allocate(10), 10);
+    }
+    ASSERT_EQ(memkind_create_fixed(buffer, sizeof buffer, &other), MEMKIND_SUCCESS);
+    memkind_destroy_kind(other);
+}
+
 TEST(FixedAllocator, IsSharedByManyThreadsUntilTheLastCopyGoes) {
     alignas(4096) static char buffer[4 << 20];
     constexpr int kRounds = 20;
