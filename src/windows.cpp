@@ -61,6 +61,16 @@ Window reserve_exactly(std::size_t size, std::size_t alignment) {
     return {reinterpret_cast<char*>(aligned), size};
 }
 
+// Where a smaller window had to do, address space is short: the program and the heap's own records need some
+// of it, too.
+void leave_half(Window* window, std::size_t least) {
+    const std::size_t half = round_up(window->size / 2);
+    if (half < least || half >= window->size)
+        return;
+    munmap(window->base + half, window->size - half);
+    window->size = half;
+}
+
 }  // namespace
 
 Window reserve(std::size_t wanted, std::size_t least, Owner owner, std::size_t alignment) {
@@ -75,7 +85,9 @@ Window reserve(std::size_t wanted, std::size_t least, Owner owner, std::size_t a
     least = least == 0 ? kGranule : round_up(least);
     wanted = wanted < least ? least : round_up(wanted);
     for (std::size_t size = wanted;; size = size / 2 < least ? least : round_up(size / 2)) {
-        const Window window = reserve_exactly(size, alignment);
+        Window window = reserve_exactly(size, alignment);
+        if (window.base != nullptr && size < wanted)
+            leave_half(&window, least);
         if (window.base != nullptr && page_map::cover(window.base, window.size)) {
             set_owner(window, owner);
             return window;
