@@ -1,5 +1,6 @@
 /* A C program that takes memory from a file kind and gives it back. Prints nothing; exit status 0 when right.
  */
+#include <hbwmalloc.h>
 #include <memkind.h>
 #include <memkind_memtier.h>
 #include <string.h>
@@ -13,6 +14,11 @@ int main(void) {
         return 2;
     memset(text, 'x', 100);
     memkind_free(NULL, text);
+
+    void* fast = NULL; /* from ordinary memory where there is no other */
+    if (hbw_posix_memalign(&fast, 64, 100) != 0 || hbw_malloc_usable_size(fast) < 100)
+        return 5;
+    hbw_free(fast);
 
     struct memtier_builder* builder = memtier_builder_new(MEMTIER_POLICY_STATIC_RATIO);
     memtier_builder_add_tier(builder, MEMKIND_DEFAULT, 1);
