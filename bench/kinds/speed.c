@@ -105,11 +105,11 @@ static void bulk_lifo(struct worker* self, unsigned operations) {
 }
 
 static const struct scenario scenarios[] = {
-    {"pair_16", pair, 16, 16, 0, 200000},
-    {"pair_64", pair, 64, 64, 0, 200000},
-    {"pair_256", pair, 256, 256, 0, 200000},
-    {"pair_1K", pair, 1024, 1024, 0, 200000},
-    {"pair_4K", pair, 4096, 4096, 0, 50000},
+    {"pair_16", pair, 16, 16, 0, 100000},
+    {"pair_64", pair, 64, 64, 0, 100000},
+    {"pair_256", pair, 256, 256, 0, 100000},
+    {"pair_1K", pair, 1024, 1024, 0, 100000},
+    {"pair_4K", pair, 4096, 4096, 0, 25000},
     {"pair_16K", pair, 16384, 16384, 0, 20000},
     {"pair_64K", pair, 65536, 65536, 0, 10000},
     {"random_16-128", replace, 16, 128, 1000, 100000},
