@@ -24,13 +24,12 @@ inline unsigned slot_of(memkind_t kind) {
 
 memkind_t kind_of_unmarked(const void* pointer);
 
-// Whose memory this is, as users see it; nullptr when it is not Terrace's. 4 loads, no lock.
+// Whose memory this is, as users see it; nullptr when it is not Terrace's. 3 loads, no lock.
 inline memkind_t kind_of(const void* pointer) {
     const page_map::Entry entry = page_map::entry_of(pointer);
     if (entry == 0) [[unlikely]]
         return kind_of_unmarked(pointer);
-    memkind* const kind = kind_in_slot(page_map::owner_in(entry) - 1);
-    return kind == nullptr ? nullptr : kind->shown_as;
+    return shown_kind_of_owner(page_map::owner_in(entry));
 }
 
 void* allocate_slowly(memkind_t kind, std::size_t size);
@@ -77,7 +76,7 @@ void* reallocate_to(memkind_t kind, void* pointer, std::size_t size);
 inline const ThreadCache* deallocate_cached(page_map::Entry entry, void* pointer) {
     const unsigned class_number = page_map::class_in(entry);
     if (class_number - 1 < kCachedClasses) [[likely]] {
-        if (ThreadCache* const cache = cache_of(page_map::owner_in(entry)); cache != nullptr) [[likely]] {
+        if (ThreadCache* const cache = cache_of_freed(page_map::owner_in(entry)); cache != nullptr) [[likely]] {
             CacheBin& bin = cache->bins[class_number];
             if (const std::uint32_t count = bin.count; count < bin.room) [[likely]] {
                 bin.blocks[count] = pointer;

@@ -74,18 +74,34 @@ int allocate_aligned_checked(memkind_t kind, void** block, size_t alignment, siz
     return *block == nullptr ? ENOMEM : 0;
 }
 
+// Apart from the functions that they decorate: an argument whose address is taken lives in memory, and the
+// hot paths would wait for it.
+__attribute__((noinline, cold)) void* malloc_decorated(memkind_t kind, size_t size) {
+    if (memkind_malloc_pre != nullptr)
+        memkind_malloc_pre(&kind, &size);
+    void* block = allocate_checked(kind, size);
+    if (memkind_malloc_post != nullptr)
+        memkind_malloc_post(kind, size, &block);
+    return block;
+}
+
+__attribute__((noinline, cold)) void free_decorated(memkind_t kind, void* ptr) {
+    if (memkind_free_pre != nullptr)
+        memkind_free_pre(&kind, &ptr);
+    deallocate(ptr);
+    if (memkind_free_post != nullptr)
+        memkind_free_post(kind, ptr);
+}
+
 }  // namespace
 
 #pragma GCC visibility push(default)
 extern "C" {
 
 void* memkind_malloc(memkind_t kind, size_t size) {
-    if (memkind_malloc_pre != nullptr) [[unlikely]]
-        memkind_malloc_pre(&kind, &size);
-    void* block = allocate_checked(kind, size);
-    if (memkind_malloc_post != nullptr) [[unlikely]]
-        memkind_malloc_post(kind, size, &block);
-    return block;
+    if (memkind_malloc_pre != nullptr || memkind_malloc_post != nullptr) [[unlikely]]
+        return malloc_decorated(kind, size);
+    return allocate_checked(kind, size);
 }
 
 void* memkind_calloc(memkind_t kind, size_t num, size_t size) {
@@ -118,11 +134,9 @@ int memkind_posix_memalign(memkind_t kind, void** memptr, size_t alignment, size
 // The address tells the kind, and costs no more than to check the caller's word: a block never ends in the
 // cache of another kind. Neither nullptr nor foreign memory has an entry in the page map.
 void memkind_free(memkind_t kind, void* ptr) {
-    if (memkind_free_pre != nullptr) [[unlikely]]
-        memkind_free_pre(&kind, &ptr);
+    if (memkind_free_pre != nullptr || memkind_free_post != nullptr) [[unlikely]]
+        return free_decorated(kind, ptr);
     deallocate(ptr);
-    if (memkind_free_post != nullptr) [[unlikely]]
-        memkind_free_post(kind, ptr);
 }
 
 size_t memkind_malloc_usable_size(memkind_t, MEMKIND_MALLOC_USABLE_SIZE_CONST void* ptr) {

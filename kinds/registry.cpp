@@ -21,7 +21,7 @@ namespace {
 constexpr Slots with_static_kinds() {
     Slots filled{};
     for (unsigned slot = 0; slot < kStaticKindCount; ++slot)
-        filled.kinds[slot] = &static_kinds[slot];
+        filled.kinds[slot] = filled.shown[slot + 1] = &static_kinds[slot];
     return filled;
 }
 
@@ -208,6 +208,7 @@ int add_kind(const KindDescription& description, memkind** result) {
         kind->window_count = 1;
     }
     __atomic_store_n(&slots.kinds[slot], kind, __ATOMIC_RELEASE);
+    __atomic_store_n(&slots.shown[owner_number(slot)], kind->shown_as, __ATOMIC_RELEASE);
     *result = kind;
     return MEMKIND_SUCCESS;
 }
@@ -227,6 +228,7 @@ int remove_kind(memkind* kind) {
         kind->source->dispose();
     if (kind->parts != nullptr)
         munmap(kind->parts, kind->part_count * sizeof(memkind*));
+    __atomic_store_n(&slots.shown[owner_number(slot)], nullptr, __ATOMIC_RELEASE);
     __atomic_store_n(&slots.kinds[slot], nullptr, __ATOMIC_RELEASE);
     if (slot < lowest_free_slot)
         lowest_free_slot = slot;

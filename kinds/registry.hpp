@@ -9,8 +9,15 @@ namespace terrace::kinds {
 
 struct Slots {
     memkind* kinds[kMaxKinds];
+    // By owner number, the kind that users see: for a place of a kind, that kind. [0] is nobody's.
+    memkind* shown[kMaxKinds + 1];
 };
 extern Slots slots;
+
+// REQUIRES: owner <= kMaxKinds.
+inline memkind* shown_kind_of_owner(unsigned owner) {
+    return __atomic_load_n(&slots.shown[owner], __ATOMIC_RELAXED);
+}
 
 // REQUIRES: slot < kMaxKinds.
 inline memkind* kind_in_slot(unsigned slot) {

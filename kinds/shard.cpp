@@ -118,37 +118,100 @@ Span* add_span(Shard* shard, unsigned class_number) {
 }
 
 // Pages of spans that became empty, to be freed when no lock is held any more.
-struct Emptied {
-    void* pages[64];
-    unsigned count = 0;
-
-    void free_all() {
-        for (; count > 0; --count)
-            terrace_je_dallocx(pages[count - 1], kTcacheNone);
+class Emptied {
+  public:
+    [[nodiscard]] bool is_full() const { return count_ == kMost; }
+    void add(void* pages) {
+        // A span more may become empty after the last look at is_full().
+        pages_[count_++] = pages;
     }
+    void free_all() {
+        for (; count_ > 0; --count_)
+            terrace_je_dallocx(pages_[count_ - 1], kTcacheNone);
+    }
+
+  private:
+    static constexpr unsigned kMost = 63;
+    void* pages_[kMost + 1];
+    unsigned count_ = 0;
 };
 
-// REQUIRES: shard->lock is held.
-void put_block(Shard* shard, Span* span, const void* block, Emptied& emptied) {
-    const unsigned index = span->index_of(block);
-    if (span->block(index) != block)
-        return report_wrong_free(block, "not the start of a block");
-    if (!span->put(index))
-        return report_wrong_free(block, "the block is free already");
-    Shard::Bin& bin = shard->bins[span->class_number];
-    --bin.live;
-    if (!span->listed)
-        put_in_list(bin, span);
-    if (!span->is_empty())
-        return;
-    take_from_list(bin, span);
-    if (bin.spare == nullptr) {
-        bin.spare = span;
-        return;
+// Blocks on their way back to one span. Neighbours in a thread's cache mostly come from the same span, so
+// what is to be done once a span is done when the next one's turn comes.
+class SpanReturn {
+  public:
+    explicit SpanReturn(Emptied& emptied) : emptied_(emptied) {}
+
+    [[nodiscard]] bool takes(const void* block) const {
+        return static_cast<std::size_t>(static_cast<const char*>(block) - base_) < bytes_;
     }
-    emptied.pages[emptied.count++] = span->base;
-    forget_span(shard, span);
-}
+
+    // REQUIRES: the block is in the span.
+    void put(const void* block) {
+        const unsigned index = span_->index_of(block);
+        if (span_->block(index) != block)
+            return report_wrong_free(block, "not the start of a block");
+        if (!span_->put(index))
+            return report_wrong_free(block, "the block is free already");
+        ++returned_;
+    }
+
+    void turn_to(Span* span) {
+        finish_span();
+        if (span->shard != locked_) {
+            unlock();
+            locked_ = span->shard;
+            locked_->lock.lock();
+        }
+        span_ = span;
+        base_ = span->base;
+        bytes_ = span->used_bytes();
+    }
+
+    void finish() {
+        finish_span();
+        unlock();
+    }
+
+  private:
+    void unlock() {
+        if (locked_ != nullptr)
+            locked_->lock.unlock();
+        locked_ = nullptr;
+    }
+
+    void finish_span() {
+        if (returned_ > 0) {
+            Shard::Bin& bin = locked_->bins[span_->class_number];
+            bin.live -= returned_;
+            returned_ = 0;
+            if (!span_->listed)
+                put_in_list(bin, span_);
+            if (span_->is_empty()) {
+                take_from_list(bin, span_);
+                keep_or_forget(bin);
+            }
+        }
+        span_ = nullptr;
+        bytes_ = 0;
+    }
+
+    void keep_or_forget(Shard::Bin& bin) {
+        if (bin.spare == nullptr) {
+            bin.spare = span_;
+            return;
+        }
+        emptied_.add(span_->base);
+        forget_span(locked_, span_);
+    }
+
+    Emptied& emptied_;
+    Shard* locked_ = nullptr;
+    Span* span_ = nullptr;
+    const char* base_ = nullptr;
+    std::size_t bytes_ = 0;  // 0: no span
+    unsigned returned_ = 0;
+};
 
 }  // namespace
 
@@ -187,15 +250,15 @@ unsigned take_blocks(Shard* shard, unsigned class_number, void** blocks, unsigne
     REQUIRES(class_number >= 1 && class_number <= kSmallClasses);
     LockGuard guard(shard->lock);
     Shard::Bin& bin = shard->bins[class_number];
-    unsigned taken = 0;
-    while (taken < wanted) {
+    unsigned missing = wanted;
+    while (missing > 0) {
         Span* span = bin.partial;
         if (span == nullptr) {
             span = bin.spare;
             bin.spare = nullptr;
             if (span == nullptr) {
                 // Some are better than waiting for pages.
-                if (taken > 0)
+                if (missing < wanted)
                     break;
                 span = add_span(shard, class_number);
                 if (span == nullptr)
@@ -203,28 +266,29 @@ unsigned take_blocks(Shard* shard, unsigned class_number, void** blocks, unsigne
             }
             put_in_list(bin, span);
         }
-        taken += span->take(blocks + taken, wanted - taken);
+        missing -= span->take(blocks + missing, missing);
         if (span->free_count == 0)
             take_from_list(bin, span);
     }
+    const unsigned taken = wanted - missing;
+    for (unsigned i = 0; missing > 0 && i < taken; ++i)
+        blocks[i] = blocks[missing + i];
     bin.live += taken;
     return taken;
 }
 
 void give_blocks_back(void* const* blocks, unsigned count) {
-    Shard* locked = nullptr;
     Emptied emptied;
+    SpanReturn to_span(emptied);
     for (unsigned i = 0; i < count; ++i) {
-        const Entry entry = page_map::entry_of(blocks[i]);
-        Span* const span = reinterpret_cast<Span*>(page_map::span_in(entry));
-        const unsigned class_number = page_map::class_in(entry);
-        if (span == nullptr || class_number > kSmallClasses || class_number == 0 ||
-            emptied.count == sizeof emptied.pages / sizeof emptied.pages[0]) {
-            if (locked != nullptr)
-                locked->lock.unlock();
-            locked = nullptr;
-            emptied.free_all();
-            if (class_number == 0 || class_number > kCachedClasses) {
+        if (!to_span.takes(blocks[i])) {
+            const Entry entry = page_map::entry_of(blocks[i]);
+            const unsigned class_number = page_map::class_in(entry);
+            if (class_number - 1 >= kSmallClasses || emptied.is_full()) {
+                to_span.finish();
+                emptied.free_all();
+            }
+            if (class_number - 1 >= kCachedClasses) {
                 report_wrong_free(blocks[i], "the block is free already");
                 continue;
             }
@@ -232,17 +296,11 @@ void give_blocks_back(void* const* blocks, unsigned count) {
                 free_run(blocks[i]);
                 continue;
             }
+            to_span.turn_to(reinterpret_cast<Span*>(page_map::span_in(entry)));
         }
-        if (span->shard != locked) {
-            if (locked != nullptr)
-                locked->lock.unlock();
-            locked = span->shard;
-            locked->lock.lock();
-        }
-        put_block(locked, span, blocks[i], emptied);
+        to_span.put(blocks[i]);
     }
-    if (locked != nullptr)
-        locked->lock.unlock();
+    to_span.finish();
     emptied.free_all();
 }
 
@@ -342,7 +400,7 @@ void* better_place_for(const void* block) {
     if (fullest == nullptr)
         return nullptr;
     void* place = nullptr;
-    bin.live += fullest->take(&place, 1);
+    bin.live += fullest->take(&place + 1, 1);
     if (fullest->free_count == 0)
         take_from_list(bin, fullest);
     return place;

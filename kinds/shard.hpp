@@ -45,7 +45,8 @@ struct Shard {
 // REQUIRES: nobody uses the kind any more. Frees the arena, and with it every block of the shard.
 void destroy_shard(Shard* shard);
 
-// Takes up to `wanted` blocks of a small class. Returns how many there are; fewer mean that the kind is full.
+// Takes up to `wanted` blocks of a small class into the array; the last one is to be used first. Returns how
+// many there are; none means that the kind is full.
 unsigned take_blocks(Shard* shard, unsigned class_number, void** blocks, unsigned wanted);
 
 // Gives blocks of cached classes (small ones and those up to 64 KiB) back, each to where it came from. What

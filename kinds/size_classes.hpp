@@ -84,7 +84,8 @@ struct Tables {
 
 }  // namespace detail
 
-inline constexpr detail::Tables kTables{};
+// Not inline: a name that several libraries share would be visible in the static ones.
+constexpr detail::Tables kTables{};
 
 // The number of the smallest class that holds `size` bytes. REQUIRES: 0 < size <= kMostCached.
 constexpr unsigned class_of_size(std::size_t size) {

@@ -14,7 +14,7 @@ void Span::fill() {
     first_word = 0;
 }
 
-unsigned Span::take(void** blocks, unsigned wanted) {
+unsigned Span::take(void** end, unsigned wanted) {
     const std::size_t size = its_class().size;
     const unsigned most = wanted < free_count ? wanted : free_count;
     unsigned taken = 0;
@@ -22,8 +22,10 @@ unsigned Span::take(void** blocks, unsigned wanted) {
     while (taken < most) {
         std::uint64_t bits = free_bits[word];
         char* const first = base + std::size_t{word} * 64 * size;
-        for (; bits != 0 && taken < most; bits &= bits - 1)
-            blocks[taken++] = first + static_cast<unsigned>(__builtin_ctzl(bits)) * size;
+        for (; bits != 0 && taken < most; bits &= bits - 1) {
+            *--end = first + static_cast<unsigned>(__builtin_ctzl(bits)) * size;
+            ++taken;
+        }
         __atomic_store_n(&free_bits[word], bits, __ATOMIC_RELAXED);
         if (bits == 0 && taken < most)
             ++word;

@@ -28,13 +28,15 @@ struct alignas(64) Span {
 
     [[nodiscard]] const SizeClass& its_class() const { return size_class(class_number); }
     [[nodiscard]] unsigned word_count() const { return (its_class().blocks + 63U) / 64; }
+    [[nodiscard]] std::size_t used_bytes() const { return its_class().span_size; }
     [[nodiscard]] bool is_empty() const { return free_count == its_class().blocks; }
 
     // Marks every block as free.
     void fill();
 
-    // Takes up to `wanted` blocks. Returns how many.
-    unsigned take(void** blocks, unsigned wanted);
+    // Takes up to `wanted` blocks, and writes them below `end`, the lowest address last in the array, as a
+    // stack wants it. Returns how many.
+    unsigned take(void** end, unsigned wanted);
 
     // The number of the block that an address lies in. REQUIRES: the address is in the span.
     [[nodiscard]] unsigned index_of(const void* address) const {

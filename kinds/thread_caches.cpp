@@ -55,6 +55,8 @@ void put_bins_to_use(ThreadCache* cache) {
 // REQUIRES: caches_lock is held.
 void unlink(ThreadCache* cache) {
     *cache->home = nullptr;
+    // Its thread may be at work with other kinds, and write the same number; then it writes the cache first.
+    __atomic_store_n(cache->last_owner, 0U, __ATOMIC_RELAXED);
     if (cache->previous != nullptr)
         cache->previous->next = cache->next;
     else
@@ -102,6 +104,7 @@ ThreadCache* open_cache(memkind* kind) {
     cache->shown_slot = kind->shown_as->slot;
     cache->shard = shard;
     cache->home = home;
+    cache->last_owner = &thread_caches.last_owner;
     LockGuard guard(caches_lock);
     cache->next = kind->caches;
     if (cache->next != nullptr)
@@ -123,12 +126,6 @@ void* refill_and_take(ThreadCache* cache, unsigned class_number) {
     const unsigned taken = take_blocks(cache->shard, class_number, bin.blocks, wanted);
     if (taken == 0)
         return nullptr;
-    // The lowest address is to be used first, and the stack is used from its end.
-    for (unsigned i = 0; i < taken / 2; ++i) {
-        void* const other = bin.blocks[i];
-        bin.blocks[i] = bin.blocks[taken - 1 - i];
-        bin.blocks[taken - 1 - i] = other;
-    }
     __atomic_store_n(&bin.count, taken - 1, __ATOMIC_RELAXED);
     return bin.blocks[taken - 1];
 }
