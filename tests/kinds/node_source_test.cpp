@@ -44,6 +44,13 @@ NodeSet node_zero() {
     return nodes;
 }
 
+NodeSet every_node() {
+    NodeSet nodes;
+    if (!read_node_file("/sys/devices/system/node/has_memory", &nodes))
+        nodes = node_zero();
+    return nodes;
+}
+
 // Reserved addresses, as a kind's window is.
 class Window {
   public:
@@ -66,6 +73,11 @@ using Source = std::unique_ptr<NodeSource, Dispose>;
 
 Source make(NodePolicy policy, const unsigned* weights = nullptr, bool no_thp = false) {
     return Source(NodeSource::create(policy, node_zero(), weights, no_thp));
+}
+
+// Bound to all there is, so that the machine's memory counts, which PretendMemory pretends.
+Source make_bound_to_all() {
+    return Source(NodeSource::create(NodePolicy::kBind, every_node(), nullptr, false));
 }
 
 int policy_at(const void* address) {
@@ -261,7 +273,7 @@ TEST(WeightedInterleaving, BindsStripesAndKeepsFewMappings) {
 TEST(FullNode, RefusesBeforeItIsOversubscribedThoughNothingIsTouched) {
     PretendMemory memory(512);
     const Window window(2048 * kMiB);
-    const Source source = make(NodePolicy::kBind);
+    const Source source = make_bound_to_all();
     const std::size_t mapped = map_until_refused(source.get(), window.base(), 128 * kMiB, 2048 * kMiB);
     EXPECT_LE(mapped, 512 * kMiB);
     EXPECT_GE(mapped, 256 * kMiB);
@@ -270,8 +282,8 @@ TEST(FullNode, RefusesBeforeItIsOversubscribedThoughNothingIsTouched) {
 TEST(FullNode, CountsWhatSeveralSourcesWereGranted) {
     PretendMemory memory(512);
     const Window window(2048 * kMiB);
-    const Source first = make(NodePolicy::kBind);
-    const Source second = make(NodePolicy::kBind);
+    const Source first = make_bound_to_all();
+    const Source second = make_bound_to_all();
     std::size_t mapped = 0;
     bool turn = false;
     while (mapped < 2048 * kMiB && (turn ? first : second)->map(window.base() + mapped, 96 * kMiB)) {
@@ -285,7 +297,7 @@ TEST(FullNode, CountsWhatSeveralSourcesWereGranted) {
 TEST(FullNode, LeavesTheRefusedRangeReserved) {
     PretendMemory memory(1);
     const Window window(64 * kMiB);
-    const Source source = make(NodePolicy::kBind);
+    const Source source = make_bound_to_all();
     ASSERT_FALSE(source->map(window.base(), 64 * kMiB));
     EXPECT_NE(tests::run_in_child([&] { return window.base()[0] == 0; }), 0) << "the range can be read";
 }
@@ -293,7 +305,7 @@ TEST(FullNode, LeavesTheRefusedRangeReserved) {
 TEST(FullNode, GrantsAgainWhatWasGivenBack) {
     PretendMemory memory(512);
     const Window window(2048 * kMiB);
-    const Source source = make(NodePolicy::kBind);
+    const Source source = make_bound_to_all();
     const std::size_t mapped = map_until_refused(source.get(), window.base(), 96 * kMiB, 2048 * kMiB);
     ASSERT_GE(mapped, 192 * kMiB);
     ASSERT_TRUE(source->decommit(window.base(), 192 * kMiB));
@@ -304,7 +316,7 @@ TEST(FullNode, GrantsAgainWhatWasGivenBack) {
 TEST(FullNode, SeesThatGrantedMemoryWasTouchedAndNotCountsItTwice) {
     PretendMemory memory(512);
     const Window window(2048 * kMiB);
-    const Source source = make(NodePolicy::kBind);
+    const Source source = make_bound_to_all();
     ASSERT_TRUE(source->map(window.base(), 256 * kMiB));
     memset(window.base(), 1, 256 * kMiB);
     memory.set(256);  // as the kernel would tell now
@@ -316,7 +328,7 @@ TEST(FullNode, ForgetsTheGrantsOfSourcesThatAreGone) {
     PretendMemory memory(512);
     for (int round = 0; round < 8; ++round) {
         const Window window(256 * kMiB);
-        const Source source = make(NodePolicy::kBind);
+        const Source source = make_bound_to_all();
         ASSERT_TRUE(source->map(window.base(), 256 * kMiB)) << round;
     }
 }
@@ -334,7 +346,7 @@ TEST(FullNode, CountsRightWhateverTheOrderOfPieces) {
     constexpr std::size_t kPieces = 128;
     constexpr std::size_t kPiece = 4 * kMiB;
     const Window window(kPieces * kPiece);
-    const Source source = make(NodePolicy::kBind);
+    const Source source = make_bound_to_all();
     ASSERT_TRUE(source->map(window.base(), kPieces * kPiece));
     bool out[kPieces];
     std::fill_n(out, kPieces, true);
