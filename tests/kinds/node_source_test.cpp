@@ -270,6 +270,47 @@ TEST(WeightedInterleaving, BindsStripesAndKeepsFewMappings) {
     EXPECT_EQ(policy_at(window.base() + (std::size_t{1} << 33)), kPreferredPolicy);
 }
 
+TEST(WeightedInterleaving, KeepsTheProportionAcrossMapsOfAllSizes) {
+    const NodeSet nodes = every_node();
+    if (nodes.count() < 2)
+        GTEST_SKIP() << "this machine has one node";
+    unsigned weights[kMostNodes];
+    for (unsigned i = 0; i < nodes.count(); ++i)
+        weights[i] = 1 + 2 * i;
+    const Source source(NodeSource::create(NodePolicy::kWeightedInterleave, nodes, weights, false));
+    const Window window(256 * kMiB);
+    std::size_t mapped = 0;
+    for (std::size_t size = 4096; mapped + size <= 256 * kMiB; size = size % (5 * kMiB) + 12288) {
+        ASSERT_TRUE(source->map(window.base() + mapped, size));
+        mapped += size;
+    }
+    std::size_t given[kMostNodes] = {};
+    for (std::size_t at = 0; at < mapped; at += 4096) {
+        int mode = 0;
+        unsigned long mask[kMostNodes / 64] = {};
+        ASSERT_EQ(syscall(SYS_get_mempolicy, &mode, mask, kMostNodes, window.base() + at, 2UL), 0);
+        for (unsigned node = 0; node < kMostNodes; ++node)
+            given[node] += (mask[node / 64] >> (node % 64) & 1) != 0 ? 4096 : 0;
+    }
+    const std::size_t shares = nodes.count() * nodes.count();  // 1 + 3 + 5 + ...
+    unsigned i = 0;
+    for (unsigned node = nodes.next(0); node < kMostNodes; node = nodes.next(node + 1), ++i)
+        EXPECT_NEAR(static_cast<double>(given[node]), static_cast<double>(mapped * weights[i] / shares),
+                    512 << 10)
+            << "node " << node;
+}
+
+TEST(PreferredMany, TakesAllItsNodesOrTheLowest) {
+    const NodeSet nodes = every_node();
+    if (nodes.count() < 2)
+        GTEST_SKIP() << "this machine has one node";
+    const Source source(NodeSource::create(NodePolicy::kPreferredMany, nodes, nullptr, false));
+    const Window window(kMiB);
+    ASSERT_TRUE(source->map(window.base(), kMiB));
+    EXPECT_TRUE(policy_at(window.base()) == kPreferredManyPolicy ||
+                policy_at(window.base()) == kPreferredPolicy);
+}
+
 TEST(FullNode, RefusesBeforeItIsOversubscribedThoughNothingIsTouched) {
     PretendMemory memory(512);
     const Window window(2048 * kMiB);
