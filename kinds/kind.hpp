@@ -3,6 +3,7 @@
 // is set before the kind is used.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -61,7 +62,7 @@ struct memkind {
     bool allows_zero_size;
     bool dying;  // memory need not be given back piece by piece any more
 
-    terrace::kinds::KindState state;  // (atomic)
+    std::atomic<terrace::kinds::KindState> state;
     int error;                        // why it is unavailable
     memkind* shown_as;                // the kind that users see: itself, except for the places of a kind
 

@@ -2,12 +2,7 @@
 
 #include <sys/mman.h>
 
-#if __has_include("kinds/huge_source.hpp")
 #include "kinds/huge_source.hpp"
-#else
-#define TERRACE_NO_NODES_YET
-#include <new>
-#endif
 #include "kinds/node_source.hpp"
 #include "kinds/registry.hpp"
 #include "kinds/thread_caches.hpp"
@@ -20,16 +15,9 @@ namespace {
 constinit Mutex preparing;
 
 ExtentSource* make_source(const NodeChoice& choice, unsigned place) {
-#ifdef TERRACE_NO_NODES_YET
-    (void)choice;
-    (void)place;
-    return new (mmap(nullptr, sizeof(AnonymousSource), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                     -1, 0)) AnonymousSource;
-#else
     if (choice.huge_page_size != 0)
         return HugeSource::create(choice.huge_page_size, choice.policy, choice.nodes[place]);
     return NodeSource::create(choice.policy, choice.nodes[place], nullptr, choice.no_transparent_huge_pages);
-#endif
 }
 
 // Huge pages are few: no kind takes more address space at a time than it may fill.
@@ -100,7 +88,7 @@ KindState prepare(memkind* kind) {
     thread_caches.preparing_kind = true;
     state = come_to_life(kind);
     thread_caches.preparing_kind = false;
-    __atomic_store_n(&kind->state, state, __ATOMIC_RELEASE);
+    kind->state.store(state, std::memory_order_release);
     return state;
 }
 

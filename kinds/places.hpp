@@ -12,7 +12,7 @@
 namespace terrace::kinds {
 
 inline KindState state_of(const memkind* kind) {
-    return __atomic_load_n(&kind->state, __ATOMIC_ACQUIRE);
+    return kind->state.load(std::memory_order_acquire);
 }
 
 // Brings a static kind to life, once; others wait. Returns the state it has then, never kNotPrepared.

@@ -92,6 +92,32 @@ __attribute__((constructor(101))) void initialise_at_load() {
     initialise();
 }
 
+// A destroyed kind's structure stays, as a kind without memory, until its slot has a new kind: who still has
+// the old pointer gets errors and no crash. No block and no cache is ever under the dead kinds' slot.
+constexpr unsigned kDeadSlot = kMaxKinds - 1;
+void* slot_memory[kMaxKinds];  // (registry_lock)
+
+// REQUIRES: registry_lock is held.
+void* memory_for_slot(unsigned slot) {
+    if (slot_memory[slot] == nullptr) {
+        void* const memory =
+            mmap(nullptr, sizeof(memkind), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            return nullptr;
+        slot_memory[slot] = memory;
+    }
+    return slot_memory[slot];
+}
+
+void bury(memkind* kind) {
+    memkind* const dead = new (static_cast<void*>(kind)) memkind{};
+    dead->name = "destroyed";
+    dead->slot = kDeadSlot;
+    dead->shown_as = dead;
+    dead->error = MEMKIND_ERROR_INVALID;
+    dead->state.store(KindState::kUnavailable, std::memory_order_release);
+}
+
 enum : int { kNotYet, kRunning, kDone };
 
 // MEMKIND_ARENA_NUM_PER_KIND, read once: a number from 1 on, 0 when it is not set, -1 when it is no such
@@ -173,20 +199,17 @@ bool is_kind(const memkind* kind) {
 }
 
 int add_kind(const KindDescription& description, memkind** result) {
-    void* const memory =
-        mmap(nullptr, sizeof(memkind), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return MEMKIND_ERROR_MALLOC;
     initialise();
     LockGuard guard(registry_lock);
     unsigned slot = lowest_free_slot;
-    while (slot < kMaxKinds && slots.kinds[slot] != nullptr)
+    while (slot < kDeadSlot && slots.kinds[slot] != nullptr)
         ++slot;
     lowest_free_slot = slot;
-    if (slot == kMaxKinds) {
-        munmap(memory, sizeof(memkind));
+    if (slot == kDeadSlot)
         return MEMKIND_ERROR_TOOMANY;
-    }
+    void* const memory = memory_for_slot(slot);
+    if (memory == nullptr)
+        return MEMKIND_ERROR_MALLOC;
     memkind* const kind = new (memory) memkind{};
     kind->name = description.name;
     kind->source = description.source;
@@ -201,7 +224,8 @@ int add_kind(const KindDescription& description, memkind** result) {
     kind->shown_as = description.shown_as != nullptr ? description.shown_as : kind;
     kind->parts = description.parts;
     kind->part_count = description.part_count;
-    kind->state = description.parts != nullptr ? KindState::kSeveral : KindState::kReady;
+    kind->state.store(description.parts != nullptr ? KindState::kSeveral : KindState::kReady,
+                      std::memory_order_relaxed);
     if (description.fixed.base != nullptr) {
         kind->fixed = description.fixed;
         kind->windows[0] = description.fixed;
@@ -232,7 +256,7 @@ int remove_kind(memkind* kind) {
     __atomic_store_n(&slots.kinds[slot], nullptr, __ATOMIC_RELEASE);
     if (slot < lowest_free_slot)
         lowest_free_slot = slot;
-    munmap(kind, sizeof *kind);
+    bury(kind);
     return MEMKIND_SUCCESS;
 }
 

@@ -24,7 +24,7 @@ export LD_LIBRARY_PATH=$library_dir MEMKIND_HBW_NODES=0 MEMKIND_DAX_KMEM_NODES=0
 [ "$way" = preloaded ] && export LD_PRELOAD=libmemkind.so.0
 "$scratch/program" >"$scratch/answer"
 status=$?
-# libgomp leaves the default space to malloc, libomp does not. (Read in the source of GCC 13; tried with libomp 14 only.)
+# libgomp leaves the default space to malloc, libomp does not. (Tried with libomp 14; Debian 12 has no libgomp that knows memkind.)
 default=MEMKIND_DEFAULT
 case $run_time in
     *libgomp*) default="the C library's" ;;
