@@ -8,7 +8,8 @@
 
 namespace terrace::tiering {
 
-inline constexpr const char* kStaticKindNames[] = {
+// Not inline: such a variable is unique in the process (STB_GNU_UNIQUE), and a static library would show it.
+constexpr const char* kStaticKindNames[] = {
     "DEFAULT",
     "HBW",
     "HBW_HUGETLB",

@@ -135,7 +135,9 @@ ConfigFault parse_policy(const ConfigText& text, string_view section, TierConfig
 
 // From the separator on.
 string_view text_behind(string_view whole, string_view section) {
-    return whole.substr(static_cast<size_t>(section.data() - whole.data()) + section.size());
+    // Not substr(), which may throw.
+    whole.remove_prefix(static_cast<size_t>(section.data() - whole.data()) + section.size());
+    return whole;
 }
 
 bool is_policy(string_view section) {
@@ -150,8 +152,9 @@ ConfigFault check_not_repeated(const ConfigText& text, const TierConfig& config,
         return {};
     for (unsigned i = 0; i < config.count; ++i) {
         if (config.tiers[i].kind == tier.kind) {
-            const size_t at = tier.column - text.column_of(section);
-            const string_view name = section.substr(at, section.substr(at).find(','));
+            string_view rest = section;
+            rest.remove_prefix(tier.column - text.column_of(section));
+            const string_view name = take_until(',', rest);
             return text.fault("second tier of kind", name, "each kind once, but any number of FS_DAX tiers");
         }
     }
