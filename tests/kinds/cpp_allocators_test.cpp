@@ -171,7 +171,7 @@ struct alignas(kAlignment) Aligned {
 template <std::size_t kAlignment, typename Allocator>
 void expect_alignment_is_honoured(const Allocator& allocator) {
     typename std::allocator_traits<Allocator>::template rebind_alloc<Aligned<kAlignment>> rebound(allocator);
-    for (const std::size_t count : {1, 2, 3, 10, 100}) {
+    for (const std::size_t count : {1u, 2u, 3u, 10u, 100u}) {
         Aligned<kAlignment>* const memory = rebound.allocate(count);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory) % kAlignment, 0u) << kAlignment << " x " << count;
         rebound.deallocate(memory, count);
@@ -258,7 +258,7 @@ TEST(BetweenKinds, SwappingContainersSwapsTheirKinds) {
 
 TEST(BetweenKinds, CopyingTheContentsLeavesTheTargetInItsKind) {
     const std::vector<int, StaticAllocator> regular(100, 1, StaticAllocator(kinds::REGULAR));
-    std::vector<int, StaticAllocator> target(StaticAllocator(kinds::DEFAULT));
+    std::vector<int, StaticAllocator> target{StaticAllocator(kinds::DEFAULT)};
     target = regular;
     EXPECT_EQ(kind_of_contents(target), MEMKIND_DEFAULT);
     std::vector<int, StaticAllocator> copy(regular);
@@ -475,7 +475,7 @@ TEST(MemoryResource, IsEqualToAnotherOfTheSameKind) {
 TEST(MemoryResource, HonoursEveryAlignmentAndSize) {
     terrace::memory_resource resource(MEMKIND_REGULAR);
     for (std::size_t alignment = 1; alignment <= 8192; alignment *= 2) {
-        for (const std::size_t size : {0, 1, 7, 8, 9, 100, 5000}) {
+        for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 100u, 5000u}) {
             void* const memory = resource.allocate(size, alignment);
             EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory) % alignment, 0u)
                 << size << " at " << alignment;
