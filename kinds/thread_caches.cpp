@@ -182,11 +182,15 @@ void close_caches_of_this_thread() {
     thread_caches.ending = true;
     const unsigned count = thread_caches.far == nullptr ? kNearCaches : kMaxKinds + 1;
     for (unsigned owner = 0; owner < count; ++owner) {
+        if (cache_of(owner) == nullptr)
+            continue;
+        // Looked up again under the lock: somebody may be destroying the kind, which this thread need not
+        // know.
+        LockGuard guard(caches_lock);
         ThreadCache* const cache = cache_of(owner);
         if (cache == nullptr)
             continue;
         empty_cache(cache);
-        LockGuard guard(caches_lock);
         unlink(cache);
         munmap(cache, kCacheBytes);
     }

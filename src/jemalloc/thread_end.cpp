@@ -3,6 +3,9 @@
 #include <limits.h>
 #include <pthread.h>
 
+// Defined in programs that ThreadSanitizer watches.
+extern "C" __attribute__((weak)) void __tsan_init();
+
 namespace terrace::jemalloc {
 namespace {
 
@@ -14,20 +17,19 @@ Destructor jemallocs_destructor = nullptr;
 void (*before_cleanup)() = nullptr;
 __thread int rounds = 0;
 
-// ThreadSanitizer forgets the thread in the last round, and the cleanup takes locks, which it watches.
-#ifdef __SANITIZE_THREAD__
-constexpr int kCleanupRound = PTHREAD_DESTRUCTOR_ITERATIONS - 1;
-#else
-constexpr int kCleanupRound = PTHREAD_DESTRUCTOR_ITERATIONS;
-#endif
+// The last round, so that other destructors of the thread may still allocate and free.
+int cleanup_round() {
+    // ThreadSanitizer forgets the thread in the last round, and the cleanup takes locks, which it watches.
+    return __tsan_init != nullptr ? PTHREAD_DESTRUCTOR_ITERATIONS - 1 : PTHREAD_DESTRUCTOR_ITERATIONS;
+}
 
 void in_each_round(void* value) {
-    if (++rounds < kCleanupRound) {
+    if (++rounds < cleanup_round()) {
         pthread_setspecific(jemallocs_key, value);
         return;
     }
     // jemalloc sets its key when it is done, to hear of one more round, in which it would do nothing.
-    if (rounds > kCleanupRound)
+    if (rounds > cleanup_round())
         return;
     if (void (*const function)() = __atomic_load_n(&before_cleanup, __ATOMIC_ACQUIRE); function != nullptr)
         function();
