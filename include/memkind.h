@@ -385,13 +385,17 @@ int memkind_create_on_nodes(const char* nodes, memkind_placement_t placement, co
  * memkind_check_available() returns when the kind is not available. */
 int memkind_get_nodes(memkind_t kind, unsigned long* mask, unsigned long maxnode);
 
-/* Makes a kind that takes memory from other kinds: from the first of them, and when that has none, from the
- * next, and so on. A block belongs to the member that gave it: memkind_detect_kind() and statistics name the
- * member.
+/* Makes a kind that takes memory from other kinds: from the first of them, and when that has none, from the next, and so
+ * on. A block belongs to the member that gave it: memkind_detect_kind() and statistics name the member. A member that refused
+ * is passed over for the next few hundred allocations, but what is freed to it in the meantime is used again.
  *
- *   kinds, count  1 or more kinds, in the order in which they are tried; the array is copied. They must exist
- * as long as this kind does, and must not be fallback kinds themselves kind          receives the kind on
- * success and is left alone otherwise; the caller destroys it (which frees nothing of the members)
+ *   kinds, count  1 or more kinds, in the order in which they are tried; the array is copied. They must exist as long as
+ *                 this kind does, and must not be fallback kinds themselves
+ *   kind          receives the kind on success and is left alone otherwise; the caller destroys it (which frees nothing of
+ *                 the members)
+ *
+ * A member that is bound to nodes (MEMKIND_HBW, MEMKIND_REGULAR, MEMKIND_PLACEMENT_BIND, ...) says that they are full before
+ * the kernel would have to kill somebody.
  *
  * Returns MEMKIND_SUCCESS, MEMKIND_ERROR_INVALID, MEMKIND_ERROR_TOOMANY, MEMKIND_ERROR_MALLOC. */
 int memkind_create_fallback(const memkind_t* kinds, size_t count, memkind_t* kind);

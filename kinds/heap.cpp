@@ -80,27 +80,57 @@ void* take_after_all(memkind* kind, std::size_t size, std::size_t alignment, boo
     return take(kind, size, alignment, zeroed);
 }
 
-void* allocate_with(memkind* kind, std::size_t size, std::size_t alignment, bool zeroed) {
-    if (KindState state = state_of(kind); state != KindState::kReady) {
-        if (state == KindState::kNotPrepared) {
-            // Looking for the kind's nodes allocates, perhaps from this very kind.
-            if (thread_caches.preparing_kind)
-                return take_after_all(&static_kinds[kDefault], size, alignment, zeroed);
-            state = prepare(kind);
-        }
-        if (state == KindState::kUnavailable)
-            return no_memory();
-        if (state == KindState::kSeveral && kind->choice == nullptr) {
-            for (unsigned i = 0; i < kind->part_count; ++i)
-                if (void* const block = allocate_with(kind->parts[i], size, alignment, zeroed);
-                    block != nullptr)
-                    return block;
-            return no_memory();
-        }
-        if (state == KindState::kSeveral)
-            kind = place_for_this_cpu(kind);
+// The kind to take memory from: a static one is brought to life, a local one is its place near this CPU.
+// nullptr when there is no such memory; a fallback chain is returned as it is.
+memkind* resolve(memkind* kind) {
+    KindState state = state_of(kind);
+    if (state == KindState::kNotPrepared) {
+        // Looking for the kind's nodes allocates, perhaps from this very kind.
+        if (thread_caches.preparing_kind)
+            return &static_kinds[kDefault];
+        state = prepare(kind);
     }
-    void* const block = take_after_all(kind, size, alignment, zeroed);
+    if (state == KindState::kUnavailable)
+        return nullptr;
+    return state == KindState::kSeveral && kind->choice != nullptr ? place_for_this_cpu(kind) : kind;
+}
+
+// A member of a chain that refused is passed over for so many allocations: asking a full node costs some 20
+// us. What comes back to the thread's cache is used at once all the same.
+constexpr unsigned kTimesPassedOver = 256;
+
+void* take_unless_passed_over(memkind* member, std::size_t size, std::size_t alignment, bool zeroed) {
+    if (size <= kMostCached && alignment <= 16 && member->foreign_heap == nullptr)
+        if (void* const block = allocate_cached(member, size); block != nullptr)
+            return zeroed ? memset(block, 0, size) : block;
+    if (const unsigned times = member->passed_over.load(std::memory_order_relaxed); times > 0) {
+        member->passed_over.store(times - 1, std::memory_order_relaxed);
+        return nullptr;
+    }
+    void* const block = take(member, size, alignment, zeroed);
+    if (block == nullptr)
+        member->passed_over.store(kTimesPassedOver, std::memory_order_relaxed);
+    return block;
+}
+
+void* take_from_members(const memkind* chain, std::size_t size, std::size_t alignment, bool zeroed) {
+    void* block = nullptr;
+    for (unsigned i = 0; i < chain->part_count && block == nullptr; ++i)
+        if (memkind* const member = resolve(chain->parts[i]); member != nullptr)
+            block = take_unless_passed_over(member, size, alignment, zeroed);
+    for (unsigned i = 0; i < chain->part_count && block == nullptr; ++i)
+        if (memkind* const member = resolve(chain->parts[i]); member != nullptr)
+            block = take_after_all(member, size, alignment, zeroed);
+    return block;
+}
+
+void* allocate_with(memkind* kind, std::size_t size, std::size_t alignment, bool zeroed) {
+    memkind* const source = resolve(kind);
+    if (source == nullptr)
+        return no_memory();
+    void* const block = state_of(source) == KindState::kSeveral
+                            ? take_from_members(source, size, alignment, zeroed)
+                            : take_after_all(source, size, alignment, zeroed);
     return block != nullptr ? block : no_memory();
 }
 

@@ -63,13 +63,15 @@ struct memkind {
     bool dying;  // memory need not be given back piece by piece any more
 
     std::atomic<terrace::kinds::KindState> state;
-    int error;                        // why it is unavailable
-    memkind* shown_as;                // the kind that users see: itself, except for the places of a kind
+    int error;          // why it is unavailable
+    memkind* shown_as;  // the kind that users see: itself, except for the places of a kind
 
     // Of a kind in state kSeveral: either places, chosen by the CPU, or members, tried in order.
     const terrace::kinds::NodeChoice* choice;  // nullptr: members
     memkind** parts;
     unsigned part_count;
+    // As a member of such a kind: how many more allocations pass it over, because it was full.
+    std::atomic<unsigned> passed_over;
 
     terrace::Mutex growth_lock;
     terrace::kinds::Shard* shards[terrace::kinds::kMostShards];      // (atomic; growth_lock to make one)

@@ -58,6 +58,7 @@ constexpr memkind static_kind(StaticKind number) {
             .choice = nullptr,
             .parts = nullptr,
             .part_count = 0,
+            .passed_over = 0,
             .growth_lock = {},
             .shards = {},
             .windows = {},
