@@ -143,7 +143,7 @@ bool visit(const Stop& stop, std::size_t bytes) {
     well = lies_where_it_should(stop, before) && well;
     page_out(blocks);
     const Survey after = survey_pages(blocks);
-    std::printf("%-22s %8.1f MiB %8.1f MiB  %-8s %-42s %8.1f MiB\n", stop.name.c_str(),
+    std::printf("%-31s %8.1f MiB %8.1f MiB  %-8s %-42s %8.1f MiB\n", stop.name.c_str(),
                 static_cast<double>(allocated) / kMiB, static_cast<double>(before.resident) / kMiB,
                 nodes_of(before).c_str(), mapped_from(stop, before).c_str(),
                 static_cast<double>(after.resident) / kMiB);
@@ -174,9 +174,46 @@ bool parse(int count, char** arguments, Options& options) {
     return true;
 }
 
+#define TERRACE_STOP(kind) \
+    { #kind, kind, "" }
+
+std::vector<Stop> static_kinds() {
+    return {TERRACE_STOP(MEMKIND_DEFAULT),
+            TERRACE_STOP(MEMKIND_REGULAR),
+            TERRACE_STOP(MEMKIND_INTERLEAVE),
+            TERRACE_STOP(MEMKIND_HUGETLB),
+            TERRACE_STOP(MEMKIND_GBTLB),
+            TERRACE_STOP(MEMKIND_HBW),
+            TERRACE_STOP(MEMKIND_HBW_ALL),
+            TERRACE_STOP(MEMKIND_HBW_PREFERRED),
+            TERRACE_STOP(MEMKIND_HBW_INTERLEAVE),
+            TERRACE_STOP(MEMKIND_HBW_HUGETLB),
+            TERRACE_STOP(MEMKIND_DAX_KMEM),
+            TERRACE_STOP(MEMKIND_DAX_KMEM_ALL),
+            TERRACE_STOP(MEMKIND_DAX_KMEM_PREFERRED),
+            TERRACE_STOP(MEMKIND_DAX_KMEM_INTERLEAVE),
+            TERRACE_STOP(MEMKIND_HIGHEST_CAPACITY),
+            TERRACE_STOP(MEMKIND_HIGHEST_CAPACITY_LOCAL),
+            TERRACE_STOP(MEMKIND_LOWEST_LATENCY_LOCAL),
+            TERRACE_STOP(MEMKIND_HIGHEST_BANDWIDTH_LOCAL)};
+}
+
+// Takes the kinds that this machine has no memory for out, and says why.
+void leave_out_what_is_not_here(std::vector<Stop>& stops) {
+    std::erase_if(stops, [](const Stop& stop) {
+        const int error = memkind_check_available(stop.kind);
+        if (error == MEMKIND_SUCCESS)
+            return false;
+        char text[MEMKIND_ERROR_MESSAGE_SIZE];
+        memkind_error_message(error, text, sizeof text);
+        std::printf("%-31s not here: %s\n", stop.name.c_str(), text);
+        return true;
+    });
+}
+
 int tour(const Options& options) {
-    std::vector<Stop> stops = {{"MEMKIND_DEFAULT", MEMKIND_DEFAULT, ""},
-                               {"MEMKIND_REGULAR", MEMKIND_REGULAR, ""}};
+    std::vector<Stop> stops = static_kinds();
+    leave_out_what_is_not_here(stops);
     bool well = true;
     for (const std::string& directory : options.directories) {
         char real[4097];
@@ -191,9 +228,9 @@ int tour(const Options& options) {
         stops.push_back({"a file kind", kind, real});
     }
 
-    std::printf("%-22s %12s %12s  %-8s %-42s %12s\n", "kind", "allocated", "in memory", "on node",
+    std::printf("%-31s %12s %12s  %-8s %-42s %12s\n", "kind", "allocated", "in memory", "on node",
                 "mapped from", "when cold");
-    std::printf("%.22s %.12s %.12s  %.8s %.42s %.12s\n", "----------------------", "------------",
+    std::printf("%.31s %.12s %.12s  %.8s %.42s %.12s\n", "-------------------------------", "------------",
                 "------------", "--------", "------------------------------------------", "------------");
     for (const Stop& stop : stops)
         well = visit(stop, options.bytes) && well;
