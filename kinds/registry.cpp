@@ -59,6 +59,7 @@ void reinitialise_outer() {
     for_each_kind(
         [](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.reinitialise(); }); });
     thread_caches_lock().reinitialise();
+    forget_caches_of_other_threads();
     registry_lock.reinitialise();
     preparing_lock().reinitialise();
 }

@@ -199,6 +199,23 @@ void close_caches_of_this_thread() {
     thread_caches.far = nullptr;
 }
 
+void forget_caches_of_other_threads() {
+    for_each_kind([](memkind* kind) {
+        ThreadCache** link = &kind->caches;
+        ThreadCache* previous = nullptr;
+        while (ThreadCache* const cache = *link) {
+            if (cache->last_owner == &thread_caches.last_owner) {
+                cache->previous = previous;
+                previous = cache;
+                link = &cache->next;
+            } else {
+                *link = cache->next;
+                munmap(cache, kCacheBytes);
+            }
+        }
+    });
+}
+
 unsigned number_of_this_thread() {
     if (thread_caches.number == 0)
         thread_caches.number = __atomic_add_fetch(&threads_so_far, 1, __ATOMIC_RELAXED);

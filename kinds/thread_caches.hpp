@@ -99,6 +99,10 @@ void close_caches_of(memkind* kind);
 // To be called when the thread ends, before jemalloc lets go of it.
 void close_caches_of_this_thread();
 
+// In a forked child, which has only the thread that forked: forgets the caches of the others, whose thread-local storage may
+// be used by new threads, or be gone. The blocks in them are lost to the child: a thread may have been about to take one.
+void forget_caches_of_other_threads();
+
 // A small number that differs from other threads', to spread them over shards.
 unsigned number_of_this_thread();
 

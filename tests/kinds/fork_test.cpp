@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <barrier>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -47,6 +48,30 @@ TEST_F(FileKindFork, TheChildsWritesStayInTheChild) {
               }),
               0);
     EXPECT_TRUE(all(memory, kMiB, 'p'));
+}
+
+// glibc gives the stacks of the threads that a child lacks, their thread-local storage included, to the child's own threads,
+// and unmaps most of them when the first of those ends.
+TEST_F(FileKindFork, TheChildMayDestroyAKindThatOtherThreadsOfTheParentUsed) {
+    constexpr unsigned kThreads = 32;
+    std::barrier used(kThreads + 1);
+    std::barrier forked(kThreads + 1);
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < kThreads; ++i)
+        threads.emplace_back([&] {
+            memkind_free(kind_, memkind_malloc(kind_, 100));
+            used.arrive_and_wait();
+            forked.arrive_and_wait();
+        });
+    used.arrive_and_wait();
+    EXPECT_EQ(run_in_child([&] {
+                  std::thread([] { memkind_free(nullptr, memkind_malloc(MEMKIND_DEFAULT, 100)); }).join();
+                  return memkind_destroy_kind(kind_) == MEMKIND_SUCCESS;
+              }),
+              0);
+    forked.arrive_and_wait();
+    for (std::thread& thread : threads)
+        thread.join();
 }
 
 TEST_F(FileKindFork, TheChildKeepsTheSnapshotWhileTheParentWritesAndFrees) {
