@@ -24,8 +24,8 @@ extern "C" {
 /* Where allocations come from. */
 typedef enum {
     HBW_POLICY_BIND = 1, /* the nearest high-bandwidth nodes, and no others: NULL with ENOMEM without them */
-    HBW_POLICY_PREFERRED =
-        2, /* the nearest high-bandwidth node, and ordinary memory when it is full or there is none */
+    /* the nearest high-bandwidth node, and ordinary memory when it is full or there is none */
+    HBW_POLICY_PREFERRED = 2,
     HBW_POLICY_INTERLEAVE = 3, /* page by page over all high-bandwidth nodes, in ordinary pages */
     HBW_POLICY_BIND_ALL = 4    /* any high-bandwidth node, and no others */
 } hbw_policy_t;
@@ -78,8 +78,7 @@ int hbw_posix_memalign(void** memptr, size_t alignment, size_t size);
  * when no such huge pages are left. */
 int hbw_posix_memalign_psize(void** memptr, size_t alignment, size_t size, hbw_pagesize_t pagesize);
 
-/* Frees what the functions above returned. NULL and pointers of other allocators are ignored. errno is kept.
- */
+/* Frees what the functions above returned. NULL and pointers of other allocators are ignored. errno is kept. */
 void hbw_free(void* ptr);
 
 /* The bytes that can be used at `ptr`; 0 for NULL and pointers of other allocators. */

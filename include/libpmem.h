@@ -34,18 +34,21 @@ extern "C" {
  * Maps a whole file for reading and writing, shared, and with MAP_SYNC where the file system offers that.
  *   path         a file, a directory (PMEM_FILE_TMPFILE), or a device DAX
  *   len          bytes: 0 without PMEM_FILE_CREATE; with it the length that the file then has, longer or
- * shorter than before. A device DAX accepts 0 or its exact size. flags        PMEM_FILE_*, or 0 mode
- * permissions of a new file, as for open(2) mapped_lenp  where to store the length of the mapping, or NULL
+ *                shorter than before. A device DAX accepts 0 or its exact size.
+ *   flags        PMEM_FILE_*, or 0
+ *   mode         permissions of a new file, as for open(2)
+ *   mapped_lenp  where to store the length of the mapping, or NULL
  *   is_pmemp     where to store pmem_is_pmem of the mapping, or NULL
  * Returns the address, to be given to pmem_unmap, or NULL with *mapped_lenp and *is_pmemp unchanged:
- *   EINVAL  flags or a length that do not go together, an empty file     EEXIST  PMEM_FILE_EXCL and the file
- * exists ENOSPC  its blocks could not be set aside                            and what open(2) and mmap(2)
- * say A mapping of 2 MiB or more begins at a multiple of 2 MiB if possible (1 GiB or more: of 1 GiB).
+ *   EINVAL  flags or a length that do not go together, an empty file
+ *   EEXIST  PMEM_FILE_EXCL and the file exists
+ *   ENOSPC  its blocks could not be set aside
+ *   and what open(2) and mmap(2) say
+ * A mapping of 2 MiB or more begins at a multiple of 2 MiB if possible (1 GiB or more: of 1 GiB).
  */
 void* pmem_map_file(const char* path, size_t len, int flags, mode_t mode, size_t* mapped_lenp, int* is_pmemp);
 
-/* Ends a mapping, or a part of it in whole pages. Does not make anything durable. Returns 0, or -1: EINVAL.
- */
+/* Ends a mapping, or a part of it in whole pages. Does not make anything durable. Returns 0, or -1: EINVAL. */
 int pmem_unmap(void* addr, size_t len);
 
 /* 1 if the whole range is durable memory: mapped by pmem_map_file from a device DAX, or with MAP_SYNC. Then
@@ -66,8 +69,7 @@ void pmem_flush(const void* addr, size_t len);
 /* Waits until all that the calling thread flushed is durable. */
 void pmem_drain(void);
 
-/* Makes a range of any mapped file durable, with msync(2); the range is widened to pages. Returns 0, or -1 as
- * msync. */
+/* Makes a range of any mapped file durable, with msync(2); the range is widened to pages. Returns 0, or -1 as msync. */
 int pmem_msync(const void* addr, size_t len);
 
 /* As flush, drain and persist, and on to the most reliable place that software can reach: write-backs are
@@ -99,8 +101,7 @@ int pmem_has_hw_drain(void);
 
 /* As memmove, memcpy and memset, and durable on return unless a flag says otherwise; at most one of
  * NONTEMPORAL and TEMPORAL, of WC and WB. Without them copies of 256 bytes or more (PMEM_MOVNT_THRESHOLD) go
- * around the caches. If pmemdest and len are multiples of 8, every store is of 8 bytes or more. Return
- * pmemdest. */
+ * around the caches. If pmemdest and len are multiples of 8, every store is of 8 bytes or more. Return pmemdest. */
 void* pmem_memmove(void* pmemdest, const void* src, size_t len, unsigned flags);
 void* pmem_memcpy(void* pmemdest, const void* src, size_t len, unsigned flags);
 void* pmem_memset(void* pmemdest, int c, size_t len, unsigned flags);

@@ -96,8 +96,8 @@ typedef enum memkind_mem_usage_policy {
 
 /* What memkind_get_stat() can tell; all in bytes. */
 typedef enum memkind_stat_type {
-    MEMKIND_STAT_TYPE_RESIDENT =
-        0, /* pages that the kind holds, free ones that are not yet given back included */
+    /* pages that the kind holds, free ones that are not yet given back included */
+    MEMKIND_STAT_TYPE_RESIDENT = 0,
     MEMKIND_STAT_TYPE_ACTIVE = 1,    /* pages that have live blocks in them */
     MEMKIND_STAT_TYPE_ALLOCATED = 2, /* live blocks */
     MEMKIND_STAT_TYPE_MAX_VALUE = 3  /* not a statistic: their number */
@@ -162,8 +162,7 @@ extern memkind_t MEMKIND_DAX_KMEM_ALL;
 extern memkind_t MEMKIND_DAX_KMEM_PREFERRED;
 extern memkind_t MEMKIND_DAX_KMEM_INTERLEAVE;
 
-/* The nodes with the most memory: of the machine, or (LOCAL) of the nodes local to the CPU; bound or
- * preferred. */
+/* The nodes with the most memory: of the machine, or (LOCAL) of the nodes local to the CPU; bound or preferred. */
 extern memkind_t MEMKIND_HIGHEST_CAPACITY;
 extern memkind_t MEMKIND_HIGHEST_CAPACITY_PREFERRED;
 extern memkind_t MEMKIND_HIGHEST_CAPACITY_LOCAL;
@@ -196,8 +195,8 @@ void memkind_error_message(int err, char* msg, size_t size);
  *
  *   dir       an existing directory in which this process may create files; copied
  *   max_size  the most bytes that the kind may take from the file system, at least MEMKIND_PMEM_MIN_SIZE and
- * rounded up to 2 MiB; 0 for no limit kind      receives the kind on success and is left alone otherwise; the
- * caller destroys it
+ *             rounded up to 2 MiB; 0 for no limit
+ *   kind      receives the kind on success and is left alone otherwise; the caller destroys it
  *
  * Returns MEMKIND_SUCCESS; MEMKIND_ERROR_INVALID for a bad argument or directory (errno then says why:
  * EINVAL, ENOENT, ENOTDIR, EACCES, ENOSPC, ...); MEMKIND_ERROR_TOOMANY; MEMKIND_ERROR_MMAP when the address
@@ -219,7 +218,7 @@ int memkind_create_pmem(const char* dir, size_t max_size, memkind_t* kind);
  *   memkind_config_new     NULL with ENOMEM when there is no memory
  *   memkind_config_delete  NULL is ignored
  *   memkind_config_set_*   what memkind_create_pmem() calls dir and max_size. The text of `pmem_dir` is not
- * copied: it must be there when the kind is made. A NULL configuration is ignored */
+ *                          copied: it must be there when the kind is made. A NULL configuration is ignored */
 struct memkind_config;
 struct memkind_config* memkind_config_new(void);
 void memkind_config_delete(struct memkind_config* cfg);
@@ -235,8 +234,8 @@ int memkind_create_pmem_with_config(struct memkind_config* cfg, memkind_t* kind)
  * in [addr, addr + size), all records outside of it.
  *
  *   addr, size  readable and writable memory that nobody else touches while the kind exists; need not be
- * aligned, and what is in it is overwritten. It stays the caller's, to be freed after memkind_destroy_kind().
- *               (NULL, 0) makes a kind without memory
+ *               aligned, and what is in it is overwritten. It stays the caller's, to be freed after
+ *               memkind_destroy_kind(). (NULL, 0) makes a kind without memory
  *   kind        receives the kind on success and is left alone otherwise; the caller destroys it
  *
  * Returns MEMKIND_SUCCESS; MEMKIND_ERROR_INVALID for NULL, for a range that wraps around, and for one that
@@ -264,8 +263,7 @@ int memkind_create_kind(memkind_memtype_t memtype_flags, memkind_policy_t policy
  * MEMKIND_SUCCESS, or MEMKIND_ERROR_INVALID when `kind` is NULL or is not (any more) a kind. */
 int memkind_destroy_kind(memkind_t kind);
 
-/* The kind that `ptr` was allocated from, or NULL when ptr is NULL or is not Terrace's memory. Two loads, no
- * lock. */
+/* The kind that `ptr` was allocated from, or NULL when ptr is NULL or is not Terrace's memory. Two loads, no lock. */
 memkind_t memkind_detect_kind(void* ptr);
 
 /* MEMKIND_SUCCESS when memory of this kind can be had on this machine, else the MEMKIND_ERROR_* number that
@@ -306,8 +304,7 @@ int memkind_stats_print(void (*write_cb)(void* cbopaque, const char* piece), voi
 int memkind_set_bg_threads(bool state);
 
 /* Lets allocations of 0 bytes from `kind` return a block of their own, as malloc(3) does, instead of NULL. At
- * first they return NULL. For all threads from now on. Returns MEMKIND_SUCCESS, or MEMKIND_ERROR_INVALID for
- * NULL. */
+ * first they return NULL. For all threads from now on. Returns MEMKIND_SUCCESS, or MEMKIND_ERROR_INVALID for NULL. */
 int memkind_set_allow_zero_allocs(memkind_t kind, bool allow_zero_allocs);
 
 /* ---- The heap ---- */
@@ -369,8 +366,8 @@ typedef enum memkind_placement {
  *   nodes      a list as "0-1,4"; every one of them must be in this machine and have memory
  *   placement  how the memory is spread over them
  *   weights    for MEMKIND_PLACEMENT_WEIGHTED_INTERLEAVE: one number from 1 to 255 for each node, in
- * ascending order of the nodes; copied. NULL for all others kind       receives the kind on success and is
- * left alone otherwise; the caller destroys it
+ *              ascending order of the nodes; copied. NULL for all others
+ *   kind       receives the kind on success and is left alone otherwise; the caller destroys it
  *
  * Returns MEMKIND_SUCCESS; MEMKIND_ERROR_INVALID for anything that is not as described;
  * MEMKIND_ERROR_TOOMANY; MEMKIND_ERROR_MALLOC. */
@@ -418,8 +415,7 @@ int memkind_get_usage(memkind_t kind, struct memkind_usage* usage);
 
 /* Limits what the kind may hold from the system to `bytes`; SIZE_MAX or 0 for no limit. At the limit,
  * allocations return NULL with ENOMEM. A limit below what is taken now takes nothing away, it only stops
- * growth. The limit of memkind_create_pmem() holds besides. Returns MEMKIND_SUCCESS or MEMKIND_ERROR_INVALID.
- */
+ * growth. The limit of memkind_create_pmem() holds besides. Returns MEMKIND_SUCCESS or MEMKIND_ERROR_INVALID. */
 int memkind_set_limit(memkind_t kind, size_t bytes);
 
 /* A live block of memory. */

@@ -11,8 +11,7 @@
 extern "C" {
 #endif
 
-/* MEMKIND_DEPRECATED(declarator): the compiler warns whoever calls the function. May be defined beforehand.
- */
+/* MEMKIND_DEPRECATED(declarator): the compiler warns whoever calls the function. May be defined beforehand. */
 #ifndef MEMKIND_DEPRECATED
 #ifdef __GNUC__
 #define MEMKIND_DEPRECATED(declarator) declarator __attribute__((deprecated))

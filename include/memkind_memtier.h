@@ -96,7 +96,8 @@ void *memtier_calloc(struct memtier_memory *memory, size_t num, size_t size);
 void *memtier_kind_calloc(memkind_t kind, size_t num, size_t size);
 
 /* Makes the block at `ptr` `size` bytes large, in its kind, whichever that is, moving it if need be; when its kind is
- * full, or DYNAMIC_THRESHOLD has another tier for the new size, the block moves to another tier of `memory`. NULL `ptr`: a new block. Size 0: frees the block, returns NULL.
+ * full, or DYNAMIC_THRESHOLD has another tier for the new size, the block moves to another tier of `memory`. NULL
+ * `ptr`: a new block. Size 0: frees the block, returns NULL.
  * On failure NULL, errno ENOMEM, and the block and every count are as before. A `ptr` that is not this library's:
  * NULL, errno EINVAL. memtier_kind_realloc() uses `kind` only for a NULL `ptr`, and kind NULL then gives NULL, EINVAL. */
 void *memtier_realloc(struct memtier_memory *memory, void *ptr, size_t size);

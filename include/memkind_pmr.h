@@ -2,10 +2,10 @@
  *
  * memkind_pmr.h: any kind in C++ containers. Terrace's own.
  *
- *     terrace::allocator<int> there(kind);                     // any memkind_t: static, file, fixed, on
- * nodes, persistent, ... std::vector<int, terrace::allocator<int>> numbers(there);
+ *     terrace::allocator<int> there(kind);      // any memkind_t: static, file, fixed, on nodes, persistent, ...
+ *     std::vector<int, terrace::allocator<int>> numbers(there);
  *
- *     terrace::memory_resource resource(kind);                 // C++17
+ *     terrace::memory_resource resource(kind);  // C++17
  *     std::pmr::vector<int> more(&resource);
  *
  * Both refer to the kind and do not own it: whoever made it destroys it, after the containers. Both use

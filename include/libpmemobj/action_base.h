@@ -46,8 +46,7 @@ PMEMoid pmemobj_xreserve(PMEMobjpool* pop, struct pobj_action* act, size_t size,
 
 #define POBJ_ACTION_XRESERVE_VALID_FLAGS (POBJ_XALLOC_CLASS_MASK | POBJ_XALLOC_ARENA_MASK | POBJ_XALLOC_ZERO)
 
-/* Prepares `*ptr = value`; ptr lies in pop at a multiple of 8 bytes and is written when the action is
- * published. */
+/* Prepares `*ptr = value`; ptr lies in pop at a multiple of 8 bytes and is written when the action is published. */
 void pmemobj_set_value(PMEMobjpool* pop, struct pobj_action* act, uint64_t* ptr, uint64_t value);
 
 /* Prepares freeing oid, which stays whole and usable until the action is published. */

@@ -18,8 +18,9 @@ extern "C" {
  *   size      bytes, at least 1; the memory begins at a multiple of 16 bytes or more
  *   type_num  any number the program likes, see types.h; pmemobj_type_num gives it back
  * and they return 0, or -1 with nothing changed and errno
- *   EINVAL    size 0, or a flag that is not known         ENOMEM  no room in the pool
- *   ECANCELED the constructor said so
+ *   EINVAL     size 0, or a flag that is not known
+ *   ENOMEM     no room in the pool
+ *   ECANCELED  the constructor said so
  * They must not be called on objects that a running transaction uses: other threads see their effect at once,
  * and an abort does not take it back. They cost one fence on memory, one sync on a disk.
  */

@@ -25,8 +25,7 @@ extern "C" {
 /* An open pool. The handle is the address at which the pool begins: an object lies at handle + oid.off. */
 typedef struct pmemobjpool PMEMobjpool;
 
-/* The largest size that an allocation function is given by programs written for PMDK; Terrace's pools allow
- * more. */
+/* The largest size that an allocation function is given by programs written for PMDK; Terrace's pools allow more. */
 #define PMEMOBJ_MAX_ALLOC_SIZE ((size_t)0x3FFDFFFC0)
 
 /* ---- flags ---- */
@@ -60,8 +59,7 @@ typedef struct pmemobjpool PMEMobjpool;
 
 /* ---- names and pointers ---- */
 
-/* The durable name of an object: which pool, and where in it. It may be stored in a pool. off 0 names
- * nothing. */
+/* The durable name of an object: which pool, and where in it. It may be stored in a pool. off 0 names nothing. */
 typedef struct pmemoid {
     uint64_t pool_uuid_lo;
     uint64_t off;
@@ -105,8 +103,7 @@ static inline void* pmemobj_direct_inline(PMEMoid oid) {
 }
 
 /* The address of an object while its pool is open, or NULL. The pointer is good until pmemobj_close; a name
- * that is not OID_NULL is not checked beyond its pool. Define PMEMOBJ_DIRECT_NON_INLINE to call the library
- * instead. */
+ * that is not OID_NULL is not checked beyond its pool. Define PMEMOBJ_DIRECT_NON_INLINE to call the library instead. */
 #ifdef PMEMOBJ_DIRECT_NON_INLINE
 void* pmemobj_direct(PMEMoid oid);
 #else

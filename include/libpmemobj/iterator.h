@@ -1,7 +1,6 @@
 /*
  * Loops over the objects of a pool, of any type or of one. A loop's body may free the object it was given
- * only in the _SAFE forms, which hold the name of the next one. This header adds inline functions and macros
- * only.
+ * only in the _SAFE forms, which hold the name of the next one. This header adds inline functions and macros only.
  */
 #ifndef LIBPMEMOBJ_ITERATOR_H
 #define LIBPMEMOBJ_ITERATOR_H 1

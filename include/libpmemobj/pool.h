@@ -8,8 +8,7 @@
 #include <libpmemobj/pool_base.h>
 #include <libpmemobj/types.h>
 
-/* The root object of pop as a TOID(t), made on first use. TOID_IS_NULL of it means failure, see pmemobj_root.
- */
+/* The root object of pop as a TOID(t), made on first use. TOID_IS_NULL of it means failure, see pmemobj_root. */
 #define POBJ_ROOT(pop, t) ((TOID(t))pmemobj_root((pop), sizeof(t)))
 
 #endif

@@ -19,13 +19,16 @@ extern "C" {
 /*
  * Makes a new pool in a new file and opens it.
  *   path      the file; it must not exist, unless poolsize is 0: then an existing file of zeroes becomes the
- * pool layout    a name for the program's data structures, up to PMEMOBJ_MAX_LAYOUT - 1 bytes; NULL means ""
+ *             pool
+ *   layout    a name for the program's data structures, up to PMEMOBJ_MAX_LAYOUT - 1 bytes; NULL means ""
  *   poolsize  bytes; the whole size is set aside on the disk at once
  *   mode      permissions of the new file, as for open(2)
  * Returns the pool, which the caller closes with pmemobj_close, or NULL:
- *   EEXIST    the file exists                          EINVAL  a size under PMEMOBJ_MIN_POOL, a layout too
- * long ENOSPC    the file system is full                  and what open(2), flock(2), mmap(2) and
- * fallocate(2) say After a failure no new file is left behind.
+ *   EEXIST    the file exists
+ *   EINVAL    a size under PMEMOBJ_MIN_POOL, a layout too long
+ *   ENOSPC    the file system is full
+ *   and what open(2), flock(2), mmap(2) and fallocate(2) say
+ * After a failure no new file is left behind.
  */
 PMEMobjpool* pmemobj_create(const char* path, const char* layout, size_t poolsize, mode_t mode);
 
@@ -34,9 +37,10 @@ PMEMobjpool* pmemobj_create(const char* path, const char* layout, size_t poolsiz
  * committed transaction is there, and nothing of the others is.
  *   layout    must be the one that the pool was made with; NULL opens a pool of any layout
  * Returns the pool, which the caller closes with pmemobj_close, or NULL with the file unchanged:
- *   EWOULDBLOCK  it is open already, here or elsewhere   ENOENT, EACCES, …  what open(2) says
- *   EINVAL       another layout, another version, another kind of file, truncated or damaged: see
- * pmemobj_errormsg
+ *   EWOULDBLOCK        it is open already, here or elsewhere
+ *   ENOENT, EACCES, …  what open(2) says
+ *   EINVAL             another layout, another version, another kind of file, truncated or damaged: see
+ *                      pmemobj_errormsg
  */
 PMEMobjpool* pmemobj_open(const char* path, const char* layout);
 

@@ -25,8 +25,7 @@
 #include <string.h>
 
 /* Each pass of the loop runs the block of one stage and takes the transaction one stage onwards; a stage that
- * has no block of its own falls to `default`. setjmp returns a second time when the transaction is aborted.
- */
+ * has no block of its own falls to `default`. setjmp returns a second time when the transaction is aborted. */
 #define _POBJ_TX_BEGIN(pop, ...)                                                        \
     {                                                                                   \
         jmp_buf _tx_env;                                                                \
@@ -65,8 +64,7 @@
             errno = _pobj_errno;        \
         }
 
-/* Define POBJ_TX_CRASH_ON_NO_ONABORT to stop the program when a transaction without a TX_ONABORT block
- * aborts. */
+/* Define POBJ_TX_CRASH_ON_NO_ONABORT to stop the program when a transaction without a TX_ONABORT block aborts. */
 #ifdef POBJ_TX_CRASH_ON_NO_ONABORT
 #define TX_ONABORT_CHECK                \
     do {                                \

@@ -67,10 +67,11 @@ typedef void (*pmemobj_tx_callback)(PMEMobjpool* pop, enum pobj_tx_stage stage, 
 
 /* Begins a transaction on pop, or a nested one in stage WORK.
  *   env  where an abort jumps to: a jmp_buf that setjmp has filled. NULL, or a buffer of zeroes, means that
- * aborts do not jump: the function that failed returns, and the stage is ONABORT. A nested transaction with
- * NULL does not inherit the outer one's buffer. …    pairs of enum pobj_tx_param and argument, then
- * TX_PARAM_NONE Returns 0, or an errno value with the transaction already in ONABORT (call pmemobj_tx_end all
- * the same): EINVAL for another pool than the outer transaction's, ENOMEM. */
+ *        aborts do not jump: the function that failed returns, and the stage is ONABORT. A nested transaction
+ *        with NULL does not inherit the outer one's buffer.
+ *   …    pairs of enum pobj_tx_param and argument, then TX_PARAM_NONE
+ * Returns 0, or an errno value with the transaction already in ONABORT (call pmemobj_tx_end all the same):
+ * EINVAL for another pool than the outer transaction's, ENOMEM. */
 int pmemobj_tx_begin(PMEMobjpool* pop, jmp_buf env, ...);
 
 enum pobj_tx_stage pmemobj_tx_stage(void);
@@ -86,12 +87,10 @@ void pmemobj_tx_abort(int errnum);
 void pmemobj_tx_commit(void);
 
 /* Ends the transaction and returns to the outer one, or to stage NONE. Returns 0, or the error that it was
- * aborted with; an outer transaction is then aborted with the same error. Must not be called in stage WORK.
- */
+ * aborted with; an outer transaction is then aborted with the same error. Must not be called in stage WORK. */
 int pmemobj_tx_end(void);
 
-/* One step onwards: from WORK by commit to ONCOMMIT, from ONCOMMIT and ONABORT to FINALLY, from FINALLY to
- * NONE. */
+/* One step onwards: from WORK by commit to ONCOMMIT, from ONCOMMIT and ONABORT to FINALLY, from FINALLY to NONE. */
 void pmemobj_tx_process(void);
 
 /* The error of the last transaction of this thread that ended or is running; 0 if it did not fail. */
@@ -114,8 +113,7 @@ int pmemobj_tx_xadd_range(PMEMoid oid, uint64_t off, size_t size, uint64_t flags
 int pmemobj_tx_xadd_range_direct(const void* ptr, size_t size, uint64_t flags);
 
 /* Allocates an object that exists if the transaction commits, and whose content commit makes durable.
- * size as for pmemobj_alloc, flags POBJ_XALLOC_*. EINVAL for size 0 or unknown flags, ENOMEM for a full pool.
- */
+ * size as for pmemobj_alloc, flags POBJ_XALLOC_*. EINVAL for size 0 or unknown flags, ENOMEM for a full pool. */
 PMEMoid pmemobj_tx_alloc(size_t size, uint64_t type_num);
 PMEMoid pmemobj_tx_zalloc(size_t size, uint64_t type_num);
 PMEMoid pmemobj_tx_xalloc(size_t size, uint64_t type_num, uint64_t flags);
@@ -128,8 +126,7 @@ PMEMoid pmemobj_tx_zrealloc(PMEMoid oid, size_t size, uint64_t type_num);
 /* A copy of the string, its final NUL included, as a new object. EINVAL for NULL. */
 PMEMoid pmemobj_tx_strdup(const char* s, uint64_t type_num);
 
-/* Frees the object at commit; if this transaction allocated it, at once. OID_NULL does nothing. Returns 0 or
- * errno. */
+/* Frees the object at commit; if this transaction allocated it, at once. OID_NULL does nothing. Returns 0 or errno. */
 int pmemobj_tx_free(PMEMoid oid);
 
 /* ---- settings of the running transaction ---- */

@@ -35,8 +35,7 @@
 #define _TOID_CONSTR(t)
 #endif
 
-/* The union's other members only carry types: _type the object's, _type_num the type number as an array's
- * size. */
+/* The union's other members only carry types: _type the object's, _type_num the type number as an array's size. */
 #define _TOID_DECLARE(t, number)                             \
     typedef uint8_t _toid_##t##_toid_type_num[(number) + 1]; \
     TOID(t) {                                                \
