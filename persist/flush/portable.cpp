@@ -18,8 +18,7 @@ void write_back_msync(const void* address, std::size_t size) {
     const std::uintptr_t page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
     const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address);
     const std::uintptr_t first_page = begin & ~(page - 1);
-    // Its failure cannot be told to a caller of pmem_flush; memory that is no mapping of a file needs no
-    // msync.
+    // Its failure cannot be told to a caller of pmem_flush; memory that is no mapping of a file needs no msync.
     (void)msync(reinterpret_cast<void*>(first_page), begin + size - first_page, MS_SYNC);
     errno = saved_errno;
 }

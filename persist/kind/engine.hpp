@@ -6,8 +6,7 @@ struct terrace_pool_engine;
 
 namespace terrace::persist {
 
-// The engine's functions; nullptr, after one line on stderr, when libpmemobj.so.1 cannot be loaded or is not
-// Terrace's.
+// The engine's functions; nullptr, after one line on stderr, when libpmemobj.so.1 cannot be loaded or is not Terrace's.
 const terrace_pool_engine* engine();
 
 }  // namespace terrace::persist

@@ -8,8 +8,7 @@
 
 namespace terrace::persist {
 
-// 0 or the errno of the pthread function. REQUIRES: type is TX_PARAM_MUTEX or TX_PARAM_RWLOCK (taken for
-// writing).
+// 0 or the errno of the pthread function. REQUIRES: type is TX_PARAM_MUTEX or TX_PARAM_RWLOCK (taken for writing).
 [[nodiscard]] int lock_persistent(const Pool& pool, pobj_tx_param type, void* lock);
 void unlock_persistent(const Pool& pool, pobj_tx_param type, void* lock);
 

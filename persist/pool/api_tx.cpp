@@ -1,7 +1,6 @@
 // libpmemobj.h: transactions. The stages and who may call what in which; the work itself is transaction.hpp.
 //
-//     NONE --begin--> WORK --commit--> ONCOMMIT --process--> FINALLY --process--> NONE --end--> (outer WORK,
-//     or none)
+//     NONE --begin--> WORK --commit--> ONCOMMIT --process--> FINALLY --process--> NONE --end--> (outer WORK, or none)
 //                      \--abort--> ONABORT --process--> FINALLY
 //
 // An abort jumps to the level's environment with longjmp: no object with a destructor lives in a function

@@ -1,6 +1,5 @@
 // See checksum.hpp. The instruction is chosen once per process; the choice is idempotent, so threads may race
-// for it. The table is built at compile time: no constructor runs. The polynomial is 0x1EDC6F41, reflected
-// 0x82F63B78.
+// for it. The table is built at compile time: no constructor runs. The polynomial is 0x1EDC6F41, reflected 0x82F63B78.
 #include "persist/pool/checksum.hpp"
 
 #include <array>

@@ -54,8 +54,7 @@ int commit_extended(Pool& pool, RecordBuilder& record) {
         pool.heap.release(place);
         return fail(error, "a log extension cannot be written: %s", strerror(error));
     }
-    // When this fails the transaction is committed all the same; the space stays taken until the pool is
-    // closed.
+    // When this fails the transaction is committed all the same; the space stays taken until the pool is closed.
     if (checkpoint(pool) == 0)
         pool.heap.release(place);
     return 0;

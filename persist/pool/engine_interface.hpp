@@ -27,8 +27,7 @@ struct terrace_pool_engine {
     // Makes the block, its contents and its name in *where durable in one step; outside the pool `where` is
     // simply stored to, NULL names nothing. 0, or an errno with nothing done. REQUIRES: is_reserved(block).
     int (*publish)(PMEMobjpool* pool, PMEMoid* where, void* block);
-    // Takes back a reserved block; frees a published one durably. Anything else: a message, and nothing
-    // happens.
+    // Takes back a reserved block; frees a published one durably. Anything else: a message, and nothing happens.
     void (*free)(PMEMobjpool* pool, void* block);
     size_t (*usable_size)(PMEMobjpool* pool, const void* block);  // 0: no block begins there
 };

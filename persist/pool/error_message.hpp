@@ -5,8 +5,7 @@
 
 namespace terrace::persist {
 
-// Sets the message and errno, and returns the errno given, so that a caller can write `return fail(EINVAL,
-// …)`.
+// Sets the message and errno, and returns the errno given, so that a caller can write `return fail(EINVAL, …)`.
 int fail(int error, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
 const char* last_error_message();

@@ -149,8 +149,7 @@ Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment
     if (bytes == 0)
         bytes = 1;
     if (alignment > 16 && alignment <= kPageBytes && bytes <= kLargestSmallObject) {
-        // A class whose size is a multiple of the alignment: slabs begin on a page, so each of its objects is
-        // aligned.
+        // A class whose size is a multiple of the alignment: slabs begin on a page, so each of its objects is aligned.
         for (uint32_t c = size_class_of(bytes); c < kSizeClassCount; ++c) {
             if (kSizeClasses[c].bytes % alignment == 0)
                 return reserve_small(c, type_number);

@@ -3,8 +3,7 @@
 // is DRAM and is rebuilt, one 32 MiB segment at a time, when it is first needed. An object is reserved in
 // DRAM, becomes durable with the record that its owner commits, and is released in DRAM only after the record
 // that frees it is durable: no other transaction can get memory whose release may still be undone. Thread
-// safety: any number of threads; a block has one owner between reserve and confirm, and between free and
-// release.
+// safety: any number of threads; a block has one owner between reserve and confirm, and between free and release.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +43,7 @@ struct Block {
 
 class Heap {
   public:
-    // `commit` makes a record durable (0 or an errno): the heap writes records of its own when it gives slabs
-    // back.
+    // `commit` makes a record durable (0 or an errno): the heap writes records of its own when it gives slabs back.
     using Commit = int (*)(void* context, RecordBuilder& record);
     [[nodiscard]] bool start(const PoolHome& pool, Commit commit, void* context);
     void stop();

@@ -19,8 +19,7 @@ class LaneLog {
     void stop();
 
     // REQUIRES: record.padded_bytes() <= largest_record(). `extension`: the entries that the record refers
-    // to, or null. ENSURES: on 0, the record is durable, and its effects are at home in memory order after
-    // it.
+    // to, or null. ENSURES: on 0, the record is durable, and its effects are at home in memory order after it.
     [[nodiscard]] int commit(RecordBuilder& record, const RecordBuilder* extension = nullptr);
 
     // ENSURES: every record committed before the call has durable homes and is below the durable watermark.
@@ -31,8 +30,7 @@ class LaneLog {
 
   private:
     static constexpr uint32_t kMostLanes = 64;
-    // Kept apart from the records, because those were written around the caches and would have to be fetched
-    // again.
+    // Kept apart from the records, because those were written around the caches and would have to be fetched again.
     struct HomeLines {
         uint64_t packed;  // the first line's number in the high 44 bits, how many lines in the low 20
 

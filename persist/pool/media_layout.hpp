@@ -18,8 +18,7 @@ constexpr uint32_t kFormatVersion = 1;
 constexpr char kSignature[16] = "TERRACE POOL\r\n\x1a";
 constexpr size_t kLongestLayout = 1024;
 
-// ---- fixed places
-// -------------------------------------------------------------------------------------------
+// ---- fixed places -----------------------------------------------------------------------------------------
 constexpr uint64_t kSuperblockOffset[2] = {0, 4096};
 constexpr uint64_t kWatermarkOffset[2] = {8192, 12288};
 constexpr uint64_t kRootOffset = 16384;
@@ -73,10 +72,8 @@ struct RootPage {
 };
 static_assert(sizeof(RootPage) == kPageBytes);
 
-// ---- log
-// ---------------------------------------------------------------------------------------------------- A
-// record is a header and entries, padded with zeros to whole cache lines, at a multiple of 64 in the log
-// area.
+// ---- log --------------------------------------------------------------------------------------------------
+// A record is a header and entries, padded with zeros to whole cache lines, at a multiple of 64 in the log area.
 constexpr uint32_t kRecordMagic = 0x31434552;  // "REC1"
 struct RecordHeader {
     uint32_t magic;
@@ -95,8 +92,8 @@ enum class EntryKind : uint8_t {
     kSetBits = 3,    // operand = bits to set in the 8-byte word
     kClearBits = 4,  // operand = bits to clear in the 8-byte word
     kZero = 5,       // operand = bytes to fill with 0
-    kExtension =
-        6,  // operand = bytes at `offset` that hold further entries; one word follows: their checksum
+    // operand = bytes at `offset` that hold further entries; one word follows: their checksum
+    kExtension = 6,
 };
 
 struct Entry {
@@ -108,9 +105,8 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 16);
 
-// ---- heap
-// --------------------------------------------------------------------------------------------------- One
-// segment of the heap is loaded into DRAM at a time; these two words let that happen in any order.
+// ---- heap -------------------------------------------------------------------------------------------------
+// One segment of the heap is loaded into DRAM at a time; these two words let that happen in any order.
 constexpr uint64_t kSegmentPages = 8192;  // 32 MiB
 struct SegmentEntry {
     uint64_t covered;  // pages at its start that belong to an extent which begins in an earlier segment

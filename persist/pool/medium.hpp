@@ -11,8 +11,7 @@ namespace terrace::persist {
 
 enum class Granularity : uint8_t { kCacheLine, kPage };
 
-// Sees every write to a pool file and every sync before it is done; an errno as the answer makes it fail
-// undone.
+// Sees every write to a pool file and every sync before it is done; an errno as the answer makes it fail undone.
 struct FileObserver {
     int (*write)(void* context, int file, const void* source, size_t bytes, uint64_t offset);
     int (*sync)(void* context, int file);

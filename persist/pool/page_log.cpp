@@ -87,8 +87,7 @@ void PageLog::lead() {
     pthread_cond_broadcast(&changed_);
 }
 
-// On success those whose record is durable; on an error everybody, for nothing behind the failure was kept
-// either.
+// On success those whose record is durable; on an error everybody, for nothing behind the failure was kept either.
 void PageLog::settle_waiters(int error) {
     Waiter** link = &waiters_;
     while (Waiter* waiter = *link) {
@@ -110,8 +109,7 @@ int PageLog::write_group(uint64_t from, uint64_t to) {
     return medium::sync_file(pool_->file);
 }
 
-// REQUIRES: lock_ is held. Everything appended and not durable is taken back: nobody was told that it is
-// committed.
+// REQUIRES: lock_ is held. Everything appended and not durable is taken back: nobody was told that it is committed.
 void PageLog::withdraw_from(uint64_t from) {
     memset(mirror_ + from, 0, appended_ - from);
     withdrawn_end_ = std::max(withdrawn_end_, appended_);
@@ -120,8 +118,7 @@ void PageLog::withdraw_from(uint64_t from) {
         log_error("a pool's log cannot be written (%s): every commit fails until it can", strerror(error));
 }
 
-// REQUIRES: lock_ is held. What was withdrawn may have reached the medium: it must not be found there by
-// recovery.
+// REQUIRES: lock_ is held. What was withdrawn may have reached the medium: it must not be found there by recovery.
 int PageLog::clear_withdrawn() {
     const int error = write_group(durable_, withdrawn_end_);
     pool_->failed.store(error, std::memory_order_relaxed);

@@ -28,8 +28,7 @@ class PageLog {
     // commit fails too.
     [[nodiscard]] int commit(RecordBuilder& record, const RecordBuilder* extension = nullptr);
 
-    // ENSURES: on 0, every record committed before the call is durable at home and below the durable
-    // watermark.
+    // ENSURES: on 0, every record committed before the call is durable at home and below the durable watermark.
     [[nodiscard]] int checkpoint();
 
     uint64_t largest_record() const { return pool_->superblock->log_bytes / 4; }

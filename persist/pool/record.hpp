@@ -10,16 +10,14 @@
 
 namespace terrace::persist {
 
-// Where a record's effects go. Plain functions over plain data: the same walk serves commit, checkpoint and
-// recovery.
+// Where a record's effects go. Plain functions over plain data: the same walk serves commit, checkpoint and recovery.
 struct EntryView {
     EntryKind kind;
     uint64_t offset;
     uint64_t operand;
     const char* data;  // of kData: `operand` bytes; of kExtension: one word, the checksum
 
-    // The bytes of the file that this entry changes (0 for an extension, which changes them through its own
-    // entries).
+    // The bytes of the file that this entry changes (0 for an extension, which changes them through its own entries).
     uint64_t bytes() const {
         switch (kind) {
             case EntryKind::kData:
@@ -37,12 +35,10 @@ struct EntryView {
 };
 
 // Does in memory what an entry says; `base` is where offset 0 lies. Words change atomically, for other
-// threads change other bits of them. An extension does nothing here: whoever commits it has its entries at
-// hand.
+// threads change other bits of them. An extension does nothing here: whoever commits it has its entries at hand.
 void apply_to_memory(char* base, const EntryView& entry);
 
-// Steps through entries; `next` is false at the end, and after a malformed entry (then `is_well_formed` is
-// false).
+// Steps through entries; `next` is false at the end, and after a malformed entry (then `is_well_formed` is false).
 class EntryReader {
   public:
     EntryReader(const char* entries, uint64_t bytes, uint32_t count)
@@ -55,8 +51,7 @@ class EntryReader {
     bool next(EntryView& entry) {
         if (left_ == 0 || end_ - at_ < static_cast<ptrdiff_t>(sizeof(Entry)))
             return next_with_data(entry);
-        // Two loads, as they were two stores: one of 16 bytes would wait until both have left the store
-        // buffer.
+        // Two loads, as they were two stores: one of 16 bytes would wait until both have left the store buffer.
         const uint64_t target = load_word(at_);
         const Entry raw{target, load_word(at_ + 8)};
         if (raw.kind() != EntryKind::kStore || target % 8 != 0)

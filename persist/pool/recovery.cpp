@@ -1,8 +1,7 @@
 // See recovery.hpp.
 // Order: look at everything first (nothing is changed in a pool that will be refused), replay, sync, move the
 // watermark, sync. Only then may the log be written again.
-// An extension is read through the file, never through the working copy: recovery runs before anything is
-// mapped.
+// An extension is read through the file, never through the working copy: recovery runs before anything is mapped.
 #include "persist/pool/recovery.hpp"
 
 #include <errno.h>

@@ -46,8 +46,7 @@ bool is_whole(const Superblock& superblock, uint32_t copy) {
            superblock.checksum == superblock_checksum(superblock);
 }
 
-// A checksum can be right over nonsense that someone made by hand: every place must lie in the file, in
-// order.
+// A checksum can be right over nonsense that someone made by hand: every place must lie in the file, in order.
 bool is_sensible(const Superblock& s) {
     return s.pool_bytes >= kSmallestPool && s.pool_bytes % kPageBytes == 0 && s.log_offset == kLogOffset &&
            s.log_bytes % kPageBytes == 0 && s.log_bytes >= (64u << 10) && s.log_bytes < s.pool_bytes &&

@@ -11,8 +11,7 @@
 
 namespace terrace::persist {
 
-// Lays a new pool out. REQUIRES: pool_bytes is a multiple of 4096, at least kSmallestPool; strlen(layout) <
-// 1024.
+// Lays a new pool out. REQUIRES: pool_bytes is a multiple of 4096, at least kSmallestPool; strlen(layout) < 1024.
 void plan_superblock(Superblock& superblock, uint64_t pool_bytes, const char* layout);
 
 // Fills in `copy` and the checksum.

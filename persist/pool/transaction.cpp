@@ -71,8 +71,7 @@ inline int Transaction::note_in_line(uint64_t offset, uint64_t bytes, bool keep_
     return note_missing_in_line(offset, wanted & ~before, keep_old_bytes);
 }
 
-// The most common range by far, without what the others need: it lies in one line and has no neighbour to
-// grow.
+// The most common range by far, without what the others need: it lies in one line and has no neighbour to grow.
 __attribute__((noinline)) int Transaction::add_word(uint64_t offset) {
     const uint64_t wanted = RangeIndex::byte_mask(offset % kLineBytes, 8);
     uint64_t before;
