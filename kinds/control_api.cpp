@@ -1,5 +1,4 @@
-// memkind.h: kinds that are made of what exists already (a buffer, other kinds), their end, and what they
-// hold.
+// memkind.h: kinds that are made of what exists already (a buffer, other kinds), their end, and what they hold.
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>

@@ -97,8 +97,8 @@ void count_taken(memkind* kind, std::size_t size) {
 
 void* allocate_extent(ExtentHooks* hooks, void* new_address, std::size_t size, std::size_t alignment,
                       bool* zero, bool* commit, unsigned) {
-    if (new_address !=
-        nullptr)  // growth in place: the retained extents, which jemalloc asks first, are all there is
+    // growth in place: the retained extents, which jemalloc asks first, are all there is
+    if (new_address != nullptr)
         return nullptr;
     memkind* const kind = kind_of_hooks(hooks);
     LockGuard guard(kind->growth_lock);

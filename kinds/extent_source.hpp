@@ -18,8 +18,7 @@ class ExtentSource {
 
     [[nodiscard]] virtual bool maps_zeroed() const { return true; }
 
-    // Gives the pages back while the range stays usable; it reads as zeros afterwards. False: cannot, did
-    // nothing.
+    // Gives the pages back while the range stays usable; it reads as zeros afterwards. False: cannot, did nothing.
     [[nodiscard]] virtual bool purge(char*, std::size_t) { return false; }
 
     // Gives the storage back; the range must not be touched before commit() brings storage for it, zeroed.

@@ -1,6 +1,5 @@
 // Memory of the user's: what memkind_create_fixed makes a kind of. The heap's own records lie elsewhere, so
-// that all of the buffer's whole pages are for the program. Nothing is given back before the kind is
-// destroyed.
+// that all of the buffer's whole pages are for the program. Nothing is given back before the kind is destroyed.
 #pragma once
 
 #include "kinds/extent_source.hpp"

@@ -2,8 +2,7 @@
 // Every function may be called from any thread, before constructors and after destructors.
 //
 // The way of a block: this thread's cache of the kind (thread_caches.hpp); when that is empty, a shard's
-// spans (shard.hpp), several blocks at a time; when those are used up, jemalloc's pages; at last the kind's
-// source.
+// spans (shard.hpp), several blocks at a time; when those are used up, jemalloc's pages; at last the kind's source.
 #pragma once
 
 #include <errno.h>
@@ -71,8 +70,7 @@ void* reallocate(void* pointer, std::size_t size);
 void* reallocate_to(memkind_t kind, void* pointer, std::size_t size);
 
 // Puts a block into this thread's cache, which is the answer; nullptr, and nothing done, when it does not go
-// there. REQUIRES: `entry` is that of `pointer` in the page map, whatever it says. 3 loads and 2 stores, no
-// lock.
+// there. REQUIRES: `entry` is that of `pointer` in the page map, whatever it says. 3 loads and 2 stores, no lock.
 inline const ThreadCache* deallocate_cached(page_map::Entry entry, void* pointer) {
     const unsigned class_number = page_map::class_in(entry);
     if (class_number - 1 < kCachedClasses) [[likely]] {

@@ -49,8 +49,8 @@ void log_once(const char* what, int error) {
 HugeSource* HugeSource::create(std::size_t page_size, NodePolicy policy, const NodeSet& nodes) {
     REQUIRES(page_size == std::size_t{2} << 20 || page_size == std::size_t{1} << 30);
     REQUIRES(policy != NodePolicy::kWeightedInterleave && (policy == NodePolicy::kNone || !nodes.empty()));
-    constexpr std::size_t kListSize =
-        kMostGivenBack * sizeof(char*);  // 512 KiB, touched as far as it is used
+    // 512 KiB, touched as far as it is used
+    constexpr std::size_t kListSize = kMostGivenBack * sizeof(char*);
     void* const memory = map_zeroed(sizeof(HugeSource));
     void* const list = map_zeroed(kListSize);
     if (memory == nullptr || list == nullptr) {
@@ -73,8 +73,7 @@ bool HugeSource::map(char* address, std::size_t size) {
     if (from >= end)
         return true;
     const std::size_t missing = static_cast<std::size_t>(end - from);
-    // Mapped somewhere first: a mapping in place that fails leaves a hole in the window, for anybody to fall
-    // in.
+    // Mapped somewhere first: a mapping in place that fails leaves a hole in the window, for anybody to fall in.
     char* const pages = map_pages(missing);
     if (pages == nullptr)
         return false;

@@ -79,8 +79,7 @@ struct memkind {
     unsigned window_count;                                           // (growth_lock)
     std::size_t carved;  // bytes of the last window that are handed out      (growth_lock)
 
-    // Bytes of memory that the kind holds, the most it ever held, and the most it may hold. (growth_lock to
-    // write)
+    // Bytes of memory that the kind holds, the most it ever held, and the most it may hold. (growth_lock to write)
     std::size_t taken;
     std::size_t peak;
     std::size_t limit;

@@ -29,16 +29,15 @@ struct Range {
     const char* end() const { return start + size; }
 };
 
-// Neighbours merge, so a range for each window is usual. When the list is full, grants are to be taken at
-// once.
+// Neighbours merge, so a range for each window is usual. When the list is full, grants are to be taken at once.
 constexpr unsigned kMostRanges = 1024;
 
 constinit Mutex lock;               // guards everything below
 constinit Range* ranges = nullptr;  // mapped at the first grant, sorted by address
 constinit unsigned range_count = 0;
 constinit unsigned char present[16384];  // mincore's answer for 64 MiB
-constinit std::size_t settled_free =
-    0;                          // at most this much was free when the ranges were last looked through
+// at most this much was free when the ranges were last looked through
+constinit std::size_t settled_free = 0;
 constinit long settled_at = 0;  // ms
 constinit const char* machine_file = "/proc/meminfo";
 

@@ -38,8 +38,7 @@ std::size_t stripe_size(std::size_t mapped) {
 
 }  // namespace
 
-// What each node has got so far, so that the proportion holds across maps of any size. Zeroed memory is
-// valid.
+// What each node has got so far, so that the proportion holds across maps of any size. Zeroed memory is valid.
 struct NodeSource::Stripes {
     unsigned count;
     struct Share {

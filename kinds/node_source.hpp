@@ -1,7 +1,6 @@
 // Ordinary memory under a NUMA policy: bound to a set of nodes, preferring them, or interleaved over them. A
 // bound source knows when its nodes are full (node_budget) and says so, where the kernel would end the
-// process. Weighted interleaving needs no kernel for it: the range is cut into stripes, each bound to one
-// node.
+// process. Weighted interleaving needs no kernel for it: the range is cut into stripes, each bound to one node.
 #pragma once
 
 #include "kinds/anonymous_source.hpp"

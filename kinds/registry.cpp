@@ -121,8 +121,7 @@ void bury(memkind* kind) {
 
 enum : int { kNotYet, kRunning, kDone };
 
-// MEMKIND_ARENA_NUM_PER_KIND, read once: a number from 1 on, 0 when it is not set, -1 when it is no such
-// number.
+// MEMKIND_ARENA_NUM_PER_KIND, read once: a number from 1 on, 0 when it is not set, -1 when it is no such number.
 long shard_count_variable() {
     constexpr long kNotRead = -2;
     static long answer = kNotRead;

@@ -1,6 +1,5 @@
 // The registry: which kinds there are, by slot. A slot is a small number that a kind has while it lives; the
-// address table of windows names kinds by it. Thread safety: looking up takes no lock; adding and removing
-// do.
+// address table of windows names kinds by it. Thread safety: looking up takes no lock; adding and removing do.
 #pragma once
 
 #include "kinds/kind.hpp"
@@ -62,8 +61,7 @@ struct KindDescription {
 // description's source are left alone then.
 [[nodiscard]] int add_kind(const KindDescription& description, memkind** kind);
 
-// Takes the kind out and frees everything of it. MEMKIND_ERROR_INVALID when it is not a kind; static kinds
-// stay.
+// Takes the kind out and frees everything of it. MEMKIND_ERROR_INVALID when it is not a kind; static kinds stay.
 [[nodiscard]] int remove_kind(memkind* kind);
 
 // Calls action(kind) for every kind, the places of kinds included.

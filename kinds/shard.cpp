@@ -22,8 +22,7 @@ namespace {
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kChunk = std::size_t{256} << 10;
 
-// A run's second page holds its length in pages, where a span's address would be; such an entry has this
-// class.
+// A run's second page holds its length in pages, where a span's address would be; such an entry has this class.
 constexpr unsigned kRunLength = 62;
 
 void* map_memory(std::size_t size) {
@@ -79,8 +78,7 @@ void mark_span(const Span* span, Entry entry) {
         page_map::set_entry(span->base + offset, entry);
 }
 
-// REQUIRES: shard->lock is held, the span is empty and in no list. The memory at span->base is the caller's
-// then.
+// REQUIRES: shard->lock is held, the span is empty and in no list. The memory at span->base is the caller's then.
 void forget_span(Shard* shard, Span* span) {
     INVARIANT(span->is_valid() && span->is_empty());
     mark_span(span, 0);
@@ -109,8 +107,7 @@ Span* add_span(Shard* shard, unsigned class_number) {
     span->class_number = static_cast<std::uint8_t>(class_number);
     span->listed = false;
     span->fill();
-    // By the address, not by the shard: in a thread's last moments jemalloc serves everybody from its own
-    // arena.
+    // By the address, not by the shard: in a thread's last moments jemalloc serves everybody from its own arena.
     mark_span(span, page_map::make_entry(owner_at(pages, shard->kind), reinterpret_cast<std::uintptr_t>(span),
                                          class_number));
     ++shard->bins[class_number].span_count;

@@ -1,6 +1,5 @@
 // Size classes: the sizes that blocks are rounded up to. Sixteen steps of a power of two would waste less,
-// four are jemalloc's choice and programs written for memkind know its numbers (512, 1024, 4096, 5120 are
-// exact):
+// four are jemalloc's choice and programs written for memkind know its numbers (512, 1024, 4096, 5120 are exact):
 //
 //     8  16 32 48 64  80 96 112 128  160 192 224 256  320 …  64 KiB
 //
@@ -31,8 +30,8 @@ namespace detail {
 
 // The class of sizes above 64: 4 steps between powers of two. 65..80 is class 6.
 constexpr unsigned class_by_steps(std::size_t size) {
-    const unsigned power =
-        63U - static_cast<unsigned>(__builtin_clzl(size - 1));  // 2^power < size <= 2^(power+1)
+    // 2^power < size <= 2^(power+1)
+    const unsigned power = 63U - static_cast<unsigned>(__builtin_clzl(size - 1));
     return 6 + (power - 6) * 4 + static_cast<unsigned>((size - 1) >> (power - 2) & 3);
 }
 

@@ -9,14 +9,13 @@
 namespace terrace::kinds {
 
 struct Statistics {
-    std::size_t allocated =
-        0;  // bytes in live blocks, rounded up to size classes; what threads cache is not counted
+    // bytes in live blocks, rounded up to size classes; what threads cache is not counted
+    std::size_t allocated = 0;
     std::size_t active = 0;    // bytes in pages that hold blocks
     std::size_t resident = 0;  // bytes of memory that the heap keeps, its own records included
 };
 
-// Of a kind in state kReady; all zero for a foreign heap. Without the jemalloc numbers where jemalloc has
-// none.
+// Of a kind in state kReady; all zero for a foreign heap. Without the jemalloc numbers where jemalloc has none.
 Statistics statistics_of(memkind* kind);
 
 }  // namespace terrace::kinds

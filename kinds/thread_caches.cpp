@@ -184,8 +184,7 @@ void close_caches_of_this_thread() {
     for (unsigned owner = 0; owner < count; ++owner) {
         if (cache_of(owner) == nullptr)
             continue;
-        // Looked up again under the lock: somebody may be destroying the kind, which this thread need not
-        // know.
+        // Looked up again under the lock: somebody may be destroying the kind, which this thread need not know.
         LockGuard guard(caches_lock);
         ThreadCache* const cache = cache_of(owner);
         if (cache == nullptr)

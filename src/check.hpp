@@ -1,7 +1,6 @@
 // Contracts: REQUIRES at the start of a function, ENSURES at its end, INVARIANT in between. The debug and the
 // sanitizer builds check them (TERRACE_CHECKS); a release build does not evaluate the condition.
-// A broken contract is a fault of Terrace, never of its caller's input, so it stops the process with a
-// message.
+// A broken contract is a fault of Terrace, never of its caller's input, so it stops the process with a message.
 #pragma once
 
 namespace terrace {

@@ -1,5 +1,4 @@
-// The machine as /sys and /proc tell it. Plain reads, no allocation but opendir's, about 0.2 ms on a small
-// machine.
+// The machine as /sys and /proc tell it. Plain reads, no allocation but opendir's, about 0.2 ms on a small machine.
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -67,8 +66,7 @@ std::uint64_t read_number(const Path& path) {
     return read_text(path, text, sizeof text) ? strtoull(text, nullptr, 10) : 0;
 }
 
-// Calls `each(number)` for all numbers below `limit` of a list such as "0-3,8". A list may be longer than any
-// buffer.
+// Calls `each(number)` for all numbers below `limit` of a list such as "0-3,8". A list may be longer than any buffer.
 template <typename Each>
 void for_each_in_list(const Path& path, unsigned limit, Each each) {
     File file(path);

@@ -1,7 +1,6 @@
 // The private jemalloc's documented interface (jemalloc(3), "non-standard API"), under our prefix.
 // These are the only names of it that exist outside its object file; see README.md in this folder.
-// Thread safety: all functions may be called by any thread; none calls a function that a preload library
-// replaces.
+// Thread safety: all functions may be called by any thread; none calls a function that a preload library replaces.
 #pragma once
 
 #include <stdbool.h>
