@@ -120,8 +120,8 @@ bool NodeSource::take(char* address, std::size_t size, bool is_new) {
     if (grant == Grant::kAtOnce && is_budgeted()) {
         if (madvise(address, size, kPopulateWrite) == 0)
             node_budget::populated(size);
-        else if (errno != EINVAL &&
-                 errno != ENOSYS)  // not a kernel that cannot, but memory that is not there
+        else if (errno != EINVAL && errno != ENOSYS)
+            // not a kernel that cannot, but memory that is not there
             return refuse();
     }
     return true;

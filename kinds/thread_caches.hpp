@@ -17,8 +17,8 @@ namespace terrace::kinds {
 struct CacheBin {
     std::uint32_t count;
     std::uint16_t room;  // 0 in classes that are not used yet
-    std::uint16_t
-        refill;  // how many blocks to fetch when it is empty: doubles from 1, so that rare sizes stay few
+    // how many blocks to fetch when it is empty: doubles from 1, so that rare sizes stay few
+    std::uint16_t refill;
     void** blocks;
 };
 

@@ -58,8 +58,8 @@
     typedef char _pobj_layout_##name##_cnt[__COUNTER__ + 1 - _POBJ_LAYOUT_REF(name)];
 
 #define POBJ_LAYOUT_NAME(name) #name /* for pmemobj_create and _open */
-#define POBJ_LAYOUT_TYPES_NUM(name) \
-    (sizeof(_pobj_layout_##name##_cnt) - 1) /* how many types, without the root */
+/* how many types, without the root */
+#define POBJ_LAYOUT_TYPES_NUM(name) (sizeof(_pobj_layout_##name##_cnt) - 1)
 
 /* ---- using ---- */
 

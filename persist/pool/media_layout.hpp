@@ -59,8 +59,8 @@ static_assert(offsetof(Superblock, checksum) == 4092);
 // Records whose sequence is at most `sequence` have their effects at home. Two slots, written in turn.
 struct WatermarkSlot {
     uint64_t sequence;
-    uint64_t
-        check;  // crc32c of sequence, seeded with log_seed, in the low half; its complement in the high half
+    // crc32c of sequence, seeded with log_seed, in the low half; its complement in the high half
+    uint64_t check;
 };
 static_assert(sizeof(WatermarkSlot) == 16);
 
