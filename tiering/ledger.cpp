@@ -20,8 +20,7 @@ struct Batch {
 
 std::atomic<Batch*> batches{nullptr};
 
-// Used with atomic additions by threads that have no page: very early, very late, or when no page can be
-// mapped.
+// Used with atomic additions by threads that have no page: very early, very late, or when no page can be mapped.
 LedgerPage common_page;
 
 // Taken once per kind, when it is first used.

@@ -15,15 +15,14 @@ namespace terrace::tiering {
 inline constexpr unsigned kLedgerSlots = 4096;
 
 // How far a thread's balance may drift before the policy hears of it. 16 KiB keeps two threads that allocate
-// 64-byte objects at one shared write in 256 allocations, and the ratio within 16 KiB times (threads - 1) per
-// tier.
+// 64-byte objects at one shared write in 256 allocations, and the ratio within 16 KiB times (threads - 1) per tier.
 inline constexpr std::int64_t kPublishBytes = 16 * 1024;
 
 struct LedgerEntry {
-    std::atomic<std::int64_t> net{
-        0};  // bytes allocated minus bytes freed by this page's owners; written by the owner only
-    std::int64_t published =
-        0;  // the part of net that the shared estimate contains; touched by the owner only
+    // bytes allocated minus bytes freed by this page's owners; written by the owner only
+    std::atomic<std::int64_t> net{0};
+    // the part of net that the shared estimate contains; touched by the owner only
+    std::int64_t published = 0;
 };
 
 // One thread's page. Its numbers outlive the thread: the next owner carries on where it stopped.

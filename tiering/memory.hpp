@@ -21,8 +21,7 @@ struct Tier {
 
     // The tier refused an allocation when it held this many bytes; while it holds as many, it is passed over.
     std::atomic<std::uint64_t> full_at{UINT64_MAX};
-    // How often it was passed over since: now and then it is tried all the same, for room can come from
-    // elsewhere.
+    // How often it was passed over since: now and then it is tried all the same, for room can come from elsewhere.
     std::atomic<std::uint32_t> passed_over{0};
 };
 
@@ -32,8 +31,8 @@ struct Tier {
 struct memtier_memory {
     unsigned count = 0;         // INVARIANT: 1 to kMostTiers, kinds differ from each other
     bool by_threshold = false;  // the policy is DYNAMIC_THRESHOLD: thresholds are in use
-    unsigned fallback_order[terrace::tiering::kMostTiers] =
-        {};  // every tier; MEMKIND_DEFAULT last if it is one
+    // every tier; MEMKIND_DEFAULT last if it is one
+    unsigned fallback_order[terrace::tiering::kMostTiers] = {};
     terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};
     terrace::tiering::Thresholds thresholds;
 };

@@ -39,8 +39,7 @@ struct TierConfig {
     unsigned policy_column = 0;
 };
 
-// ENSURES: without a fault, config holds 1 to kMostConfiguredTiers complete tiers; with one, it is not to be
-// used.
+// ENSURES: without a fault, config holds 1 to kMostConfiguredTiers complete tiers; with one, it is not to be used.
 [[nodiscard]] ConfigFault parse_tier_config(std::string_view text, TierConfig& config);
 
 }  // namespace terrace::tiering

@@ -70,8 +70,7 @@ static void pair(struct worker* self, unsigned operations) {
         heap_free(self->heap, allocate(self, size));
 }
 
-/* A live set that stays the same size: a random object is freed, and another of random size takes its place.
- */
+/* A live set that stays the same size: a random object is freed, and another of random size takes its place. */
 static void replace(struct worker* self, unsigned operations) {
     const struct scenario* const scenario = self->scenario;
     const uint32_t sizes = scenario->most - scenario->least + 1;

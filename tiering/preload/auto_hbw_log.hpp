@@ -1,6 +1,5 @@
 // What libautohbw tells on stderr about single calls, when AUTO_HBW_LOG asks for it. One line, one write(2).
-// What is said allocates nothing itself, but for the first backtrace, during which the thread says nothing
-// more.
+// What is said allocates nothing itself, but for the first backtrace, during which the thread says nothing more.
 #pragma once
 
 #include <cstddef>

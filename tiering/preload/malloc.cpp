@@ -127,8 +127,7 @@ TERRACE_INTERPOSE int posix_memalign(void** block, size_t alignment, size_t size
     return allocate_aligned(block, alignment, size);
 }
 
-// glibc rounds an odd alignment up to the next power of two, and refuses one of more than half the address
-// space.
+// glibc rounds an odd alignment up to the next power of two, and refuses one of more than half the address space.
 TERRACE_INTERPOSE void* memalign(size_t alignment, size_t size) noexcept {
     if (alignment > SIZE_MAX / 2 + 1) {
         errno = EINVAL;

@@ -41,8 +41,7 @@ class Lines {
     std::size_t length_ = 0;
 };
 
-// PATH with %p replaced by the process id, so that the processes of one command do not overwrite each other's
-// report.
+// PATH with %p replaced by the process id, so that the processes of one command do not overwrite each other's report.
 void expand_process_id(const char* pattern, char* path, std::size_t size) {
     Lines out(path, size);
     for (const char* c = pattern; *c != '\0'; ++c) {

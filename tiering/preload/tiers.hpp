@@ -9,8 +9,7 @@
 
 namespace terrace::preload {
 
-// What a program under a configuration that cannot be had ends with, before its main: EX_CONFIG of
-// <sysexits.h>.
+// What a program under a configuration that cannot be had ends with, before its main: EX_CONFIG of <sysexits.h>.
 inline constexpr int kConfigurationExitStatus = 78;
 
 namespace internal {

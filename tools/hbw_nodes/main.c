@@ -1,6 +1,5 @@
 /* memkind-hbw-nodes: prints the numbers of the high-bandwidth nodes, separated by commas, for numactl and
- * scripts. Exit status as memkind's program has it: 0; 1 where there are none; 2 for --help and for wrong
- * arguments. */
+ * scripts. Exit status as memkind's program has it: 0; 1 where there are none; 2 for --help and for wrong arguments. */
 #include <memkind.h>
 #include <stdio.h>
 #include <string.h>

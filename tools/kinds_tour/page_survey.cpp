@@ -59,8 +59,7 @@ std::vector<void*> pages_of(std::span<const Block> blocks) {
     return pages;
 }
 
-// Stores the node of each page; a negative number where the page is not mapped now, or where asking is
-// forbidden.
+// Stores the node of each page; a negative number where the page is not mapped now, or where asking is forbidden.
 void ask_nodes(std::span<void*> pages, std::span<int> nodes) {
     if (syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, nodes.data(), 0) != 0)
         std::fill(nodes.begin(), nodes.end(), -1);

@@ -17,8 +17,8 @@ struct Block {
 };
 
 struct Survey {
-    std::map<int, std::size_t>
-        bytes_on_node;               // NUMA node to bytes resident there; -1: not told by the kernel
+    // NUMA node to bytes resident there; -1: not told by the kernel
+    std::map<int, std::size_t> bytes_on_node;
     std::size_t resident = 0;        // bytes in physical memory, page cache included
     std::size_t absent = 0;          // bytes that are in a file, in swap, or nowhere yet
     std::vector<std::string> files;  // files mapped behind the blocks, each once; none: anonymous memory
