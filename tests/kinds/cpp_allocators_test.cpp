@@ -1,5 +1,4 @@
-// The C++ allocators over kinds: containers in them, and what happens when those are copied, moved and
-// swapped.
+// The C++ allocators over kinds: containers in them, and what happens when those are copied, moved and swapped.
 #include <fixed_allocator.h>
 #include <gtest/gtest.h>
 #include <hbw_allocator.h>

@@ -46,8 +46,7 @@ int known = 0;
 int of_its_kind = 0;
 
 // glibc calls a destructor in up to four rounds, as long as it sets its key again. In the last one jemalloc
-// has let go of the thread, and any kind is served from ordinary memory; it must still be memory that free
-// knows.
+// has let go of the thread, and any kind is served from ordinary memory; it must still be memory that free knows.
 void allocate_in_each_round(void* memory) {
     ++rounds;
     memkind_free(nullptr, memory);

@@ -121,8 +121,8 @@ TEST(FileKind, KeepsItsLimitAndUsesIt) {
     TemporaryDirectory directory;
     struct Use {
         std::size_t block;
-        std::size_t
-            least;  // jemalloc's size class for 1,000,000 is 1 MiB and a page: three in each 4 MiB of growth
+        // jemalloc's size class for 1,000,000 is 1 MiB and a page: three in each 4 MiB of growth
+        std::size_t least;
     };
     for (const auto& [size, least] : {Use{64, 30 * kMiB}, Use{5000, 30 * kMiB}, Use{1'000'000, 20 * kMiB}}) {
         memkind_t kind;

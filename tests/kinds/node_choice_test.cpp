@@ -56,8 +56,7 @@ std::string text_of(const NodeSet& nodes) {
     return text.empty() ? "{}" : text + "}";
 }
 
-// "bind {0,1}", or where CPUs differ, each in order: "bind {0} {1}"; with huge pages "bind 2M {0}"; "error
-// -20".
+// "bind {0,1}", or where CPUs differ, each in order: "bind {0} {1}"; with huge pages "bind 2M {0}"; "error -20".
 std::string describe(const NodeChoice& choice) {
     if (choice.error != 0)
         return "error " + std::to_string(choice.error);

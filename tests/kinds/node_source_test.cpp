@@ -1,5 +1,4 @@
-// Extent sources over NUMA nodes, without a kind around them: what the kernel says of their memory
-// afterwards.
+// Extent sources over NUMA nodes, without a kind around them: what the kernel says of their memory afterwards.
 #include "kinds/node_source.hpp"
 
 #include <fcntl.h>

@@ -115,8 +115,7 @@ IS(sizeof(memkind_t), sizeof(void*));
 IS(sizeof(memkind_placement_t), 4);
 /* clang-format on */
 
-/* Declares again what a program compiled against memkind's header has: a type that differs does not compile.
- */
+/* Declares again what a program compiled against memkind's header has: a type that differs does not compile. */
 int memkind_get_version(void);
 void memkind_error_message(int err, char* msg, size_t size);
 int memkind_create_pmem(const char* dir, size_t max_size, memkind_t* kind);

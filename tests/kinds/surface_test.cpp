@@ -1,5 +1,4 @@
-// memkind.h around the heap: finding kinds, making them, what they are made of. The numbers are in
-// surface_program.c.
+// memkind.h around the heap: finding kinds, making them, what they are made of. The numbers are in surface_program.c.
 #include <dirent.h>
 #include <gtest/gtest.h>
 #include <memkind.h>

@@ -1,7 +1,6 @@
 // Allocates from OpenMP's memory spaces, in every way that OpenMP has, from several threads, and prints whose
 // memory it is: "ours KIND" when libmemkind's address-to-kind function knows it, else "the C library's".
-// Knows nothing of Terrace but that function, which it looks up in the library that the OpenMP run-time has
-// loaded.
+// Knows nothing of Terrace but that function, which it looks up in the library that the OpenMP run-time has loaded.
 #include <dlfcn.h>
 #include <omp.h>
 #include <stdio.h>

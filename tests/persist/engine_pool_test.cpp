@@ -1,5 +1,4 @@
-// Files that are no pools or no longer sound, full disks, forks: what is refused, how, and that nothing is
-// changed.
+// Files that are no pools or no longer sound, full disks, forks: what is refused, how, and that nothing is changed.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

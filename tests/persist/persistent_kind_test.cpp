@@ -1,5 +1,4 @@
-// The persistent kind: memkind's functions over a pool, publishing, and what is left after a reopening or a
-// kill.
+// The persistent kind: memkind's functions over a pool, publishing, and what is left after a reopening or a kill.
 #include <gtest/gtest.h>
 #include <libpmemobj.h>
 #include <memkind_persistent.h>

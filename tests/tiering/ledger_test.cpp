@@ -1,5 +1,4 @@
-// The ledger by itself: sums that are exact, whoever allocates and whoever frees, and estimates within their
-// bound.
+// The ledger by itself: sums that are exact, whoever allocates and whoever frees, and estimates within their bound.
 #include "tiering/ledger.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,4 @@
-// The parser of MEMKIND_MEM_TIERS: what it accepts and means, and for what it refuses, the column it points
-// at.
+// The parser of MEMKIND_MEM_TIERS: what it accepts and means, and for what it refuses, the column it points at.
 #include "tiering/tier_config.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,4 @@
-/* A C program that takes memory from a file kind and gives it back. Prints nothing; exit status 0 when right.
- */
+/* A C program that takes memory from a file kind and gives it back. Prints nothing; exit status 0 when right. */
 #include <hbwmalloc.h>
 #include <memkind.h>
 #include <memkind_memtier.h>

@@ -1,5 +1,4 @@
-// Libraries that are loaded and unloaded while threads run, and signal handlers that allocate where that is
-// allowed.
+// Libraries that are loaded and unloaded while threads run, and signal handlers that allocate where that is allowed.
 #include <signal.h>
 
 #include <atomic>

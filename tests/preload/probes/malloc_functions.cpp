@@ -1,5 +1,4 @@
-// Every allocation function, with the sizes, alignments and errno values that the C library's manual
-// promises.
+// Every allocation function, with the sizes, alignments and errno values that the C library's manual promises.
 #include <malloc.h>
 
 #include <initializer_list>

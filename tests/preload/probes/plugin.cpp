@@ -1,5 +1,4 @@
-// A library for dlopen: a constructor, a destructor, static objects and thread-local ones, all of which
-// allocate.
+// A library for dlopen: a constructor, a destructor, static objects and thread-local ones, all of which allocate.
 #include <stdlib.h>
 #include <string.h>
 

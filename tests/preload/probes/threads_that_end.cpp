@@ -1,5 +1,4 @@
-// Thousands of threads that end, some by pthread_exit, with blocks freed by destructors, exit hooks and other
-// threads.
+// Thousands of threads that end, some by pthread_exit, with blocks freed by destructors, exit hooks and other threads.
 #include <pthread.h>
 
 #include <string>
