@@ -1,6 +1,5 @@
 // For autohbw_test.sh, under AUTO_HBW_SIZE=LOW:HIGH: prints for each border and function the kind that a
-// block is in, D (default) or H (the other one), and checks that contents survive a realloc from one to the
-// other.
+// block is in, D (default) or H (the other one), and checks that contents survive a realloc from one to the other.
 //   preload_borders LOW HIGH
 #include <autohbw_api.h>
 #include <malloc.h>
