@@ -17,22 +17,6 @@ namespace {
 
 constexpr std::uintptr_t kPage = 4096;
 
-// Buffers are claimed one at a time, so that two threads cannot both find the same bytes unclaimed.
-constinit Mutex fixed_lock;
-
-bool overlaps_a_kind(std::uintptr_t begin, std::uintptr_t end) {
-    bool overlaps = false;
-    for_each_kind([&](const memkind* kind) {
-        const auto base = reinterpret_cast<std::uintptr_t>(kind->fixed.base);
-        overlaps = overlaps || (base != 0 && begin < base + kind->fixed.size && base < end);
-    });
-    for (std::uintptr_t at = begin & ~(windows::kGranule - 1); at < end; at += windows::kGranule) {
-        const windows::Owner owner = windows::owner_of(reinterpret_cast<const void*>(at));
-        overlaps = overlaps || (owner != windows::kNobody && owner != windows::kMixed);
-    }
-    return overlaps;
-}
-
 int invalid(int error) {
     errno = error;
     return MEMKIND_ERROR_INVALID;
@@ -84,27 +68,22 @@ int memkind_create_fixed(void* addr, size_t size, memkind_t* kind) {
     const std::uintptr_t end = (begin + size) & ~(kPage - 1);
     const std::size_t whole_pages = end > first_page ? end - first_page : 0;
     initialise();
-    LockGuard guard(fixed_lock);
-    if (size != 0 && overlaps_a_kind(begin, begin + size))
-        return invalid(EINVAL);
     const windows::Window pages = {reinterpret_cast<char*>(first_page), whole_pages};
-    if (whole_pages != 0 && !windows::share_granules(pages))
-        return MEMKIND_ERROR_MMAP;
     FixedSource* const source = FixedSource::create(size);
     if (source == nullptr)
         return MEMKIND_ERROR_MALLOC;
     memkind* made = nullptr;
-    const int result = add_kind({.name = "memkind_fixed",
-                                 .source = source,
-                                 .foreign_heap = nullptr,
-                                 .foreign_state = nullptr,
-                                 .shard_count = 1,
-                                 .first_window = windows::kGranule,
-                                 .fixed = pages},
-                                &made);
+    const int result = add_kind_over_buffer({.name = "memkind_fixed",
+                                             .source = source,
+                                             .foreign_heap = nullptr,
+                                             .foreign_state = nullptr,
+                                             .shard_count = 1,
+                                             .first_window = windows::kGranule,
+                                             .fixed = pages},
+                                            begin, begin + size, &made);
     if (result != MEMKIND_SUCCESS) {
         source->dispose();
-        return result;
+        return result == MEMKIND_ERROR_INVALID ? invalid(EINVAL) : result;
     }
     if (whole_pages == 0)
         made->limit = 0;  // nothing to give out
@@ -147,10 +126,12 @@ int memkind_check_available(memkind_t kind) {
 }
 
 int memkind_trim(memkind_t kind) {
-    if (kind == nullptr)
+    if (kind == nullptr) {
+        LockGuard guard(registry_mutex());
         for_each_kind(trim);
-    else
+    } else {
         for_each_part(kind, trim);
+    }
     return MEMKIND_SUCCESS;
 }
 

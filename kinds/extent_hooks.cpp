@@ -72,8 +72,31 @@ char* carve(memkind* kind, std::size_t size, std::size_t alignment) {
     return nullptr;
 }
 
-// The places of a kind share its limit; each reads what the others have taken at the moment.
-// REQUIRES: growth_lock is held.
+// The growth lock of a kind; for a place of a kind with a limit, the shown kind's before, which nothing else
+// holds: the places share the limit and must not grow at the same time.
+class GrowthGuard {
+  public:
+    explicit GrowthGuard(memkind* kind)
+        : kind_(kind), shared_(kind->shown_as != kind ? &kind->shown_as->growth_lock : nullptr) {
+        if (shared_ != nullptr)
+            shared_->lock();
+        kind_->growth_lock.lock();
+    }
+    ~GrowthGuard() {
+        kind_->growth_lock.unlock();
+        if (shared_ != nullptr)
+            shared_->unlock();
+    }
+    GrowthGuard(const GrowthGuard&) = delete;
+    GrowthGuard& operator=(const GrowthGuard&) = delete;
+
+  private:
+    memkind* kind_;
+    Mutex* shared_;
+};
+
+// The places of a kind share its limit.
+// REQUIRES: a GrowthGuard is held.
 bool has_room(const memkind* kind, std::size_t size) {
     const memkind* const shown = kind->shown_as;
     const std::size_t limit = __atomic_load_n(&shown->limit, __ATOMIC_RELAXED);
@@ -101,7 +124,7 @@ void* allocate_extent(ExtentHooks* hooks, void* new_address, std::size_t size, s
     if (new_address != nullptr)
         return nullptr;
     memkind* const kind = kind_of_hooks(hooks);
-    LockGuard guard(kind->growth_lock);
+    GrowthGuard guard(kind);
     if (!has_room(kind, size))
         return nullptr;
     const std::size_t carved_before = kind->carved;
@@ -129,7 +152,7 @@ bool deallocate_extent(ExtentHooks*, void*, std::size_t, bool, unsigned) {
 bool commit_extent(ExtentHooks* hooks, void* address, std::size_t, std::size_t offset, std::size_t length,
                    unsigned) {
     memkind* const kind = kind_of_hooks(hooks);
-    LockGuard guard(kind->growth_lock);
+    GrowthGuard guard(kind);
     if (!has_room(kind, length) || !kind->source->commit(static_cast<char*>(address) + offset, length))
         return true;
     count_taken(kind, length);

@@ -59,7 +59,13 @@ void purge_arena(const memkind* kind, unsigned arena) {
         log_info("kind %s: arena %u cannot be purged: jemalloc answers %d", kind->name, arena, error);
 }
 
+Mutex& arenas_lock() {
+    static constinit Mutex lock;
+    return lock;
+}
+
 void destroy_arena(const memkind* kind, unsigned arena) {
+    LockGuard guard(arenas_lock());
     if (const int error = arena_command(arena, "destroy"); error != 0)
         log_error("kind %s: arena %u cannot be destroyed: jemalloc answers %d", kind->name, arena, error);
     else
@@ -81,11 +87,15 @@ Shard* shard_for_this_thread(memkind* kind) {
         for_each_shard(kind, [&](Shard* shard) { any = shard; });
         return any;
     }
-    Shard* expected = nullptr;
-    if (__atomic_compare_exchange_n(slot, &expected, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    thread_caches_lock().lock();  // a fork, which holds it, must unlock the shards that it has locked
+    Shard* const other = *slot;
+    if (other == nullptr)
+        __atomic_store_n(slot, fresh, __ATOMIC_RELEASE);
+    thread_caches_lock().unlock();
+    if (other == nullptr)
         return fresh;
     destroy_shard(fresh);
-    return expected;
+    return other;
 }
 
 void tear_down(memkind* kind) {

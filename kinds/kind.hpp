@@ -58,6 +58,7 @@ struct memkind {
     unsigned shard_count;            // 0: one for each CPU
     std::size_t first_window;        // bytes; each further window is twice as large, up to kLargestWindow
     terrace::windows::Window fixed;  // a buffer of the user's instead of windows; its whole pages
+    memkind* next_over_buffer;       // of the kinds over such buffers (registry.cpp's lock)
     bool gives_back_at_once;
     bool allows_zero_size;
     bool dying;  // memory need not be given back piece by piece any more
@@ -74,7 +75,7 @@ struct memkind {
     std::atomic<unsigned> passed_over;
 
     terrace::Mutex growth_lock;
-    terrace::kinds::Shard* shards[terrace::kinds::kMostShards];      // (atomic; growth_lock to make one)
+    terrace::kinds::Shard* shards[terrace::kinds::kMostShards];  // (atomic; thread_caches_lock() to make one)
     terrace::windows::Window windows[terrace::kinds::kMostWindows];  // (growth_lock)
     unsigned window_count;                                           // (growth_lock)
     std::size_t carved;  // bytes of the last window that are handed out      (growth_lock)
@@ -120,6 +121,9 @@ void for_each_shard(memkind* kind, Action action) {
 [[nodiscard]] bool make_arena(memkind* kind, jemalloc::ExtentHooks* hooks, unsigned* arena);
 void purge_arena(const memkind* kind, unsigned arena);
 void destroy_arena(const memkind* kind, unsigned arena);
+
+// No arena goes while this is held. Comes just before jemalloc's own locks.
+Mutex& arenas_lock();
 
 // REQUIRES: no thread uses the kind, its threads' caches are gone.
 // ENSURES: its shards are gone and its addresses are nobody's.

@@ -26,6 +26,8 @@ constexpr Slots with_static_kinds() {
 }
 
 constinit Mutex registry_lock;
+constinit Mutex fixed_lock;                    // comes before registry_lock
+memkind* kinds_over_buffers = nullptr;         // (fixed_lock)
 std::uint32_t last_serial = kStaticKindCount;  // (registry_lock)
 unsigned lowest_free_slot = kStaticKindCount;  // none below it is free (registry_lock)
 unsigned cpu_count = 0;
@@ -43,24 +45,30 @@ namespace {
 
 void lock_outer() {
     preparing_lock().lock();
+    fixed_lock.lock();
     registry_lock.lock();
     thread_caches_lock().lock();
     for_each_kind([](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.lock(); }); });
+    arenas_lock().lock();
 }
 
 void unlock_outer() {
+    arenas_lock().unlock();
     for_each_kind([](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.unlock(); }); });
     thread_caches_lock().unlock();
     registry_lock.unlock();
+    fixed_lock.unlock();
     preparing_lock().unlock();
 }
 
 void reinitialise_outer() {
     for_each_kind(
         [](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.reinitialise(); }); });
+    arenas_lock().reinitialise();
     thread_caches_lock().reinitialise();
     forget_caches_of_other_threads();
     registry_lock.reinitialise();
+    fixed_lock.reinitialise();
     preparing_lock().reinitialise();
 }
 
@@ -180,14 +188,52 @@ int check_shard_count_variable() {
     return shard_count_variable() < 0 ? MEMKIND_ERROR_ENVIRON : MEMKIND_SUCCESS;
 }
 
+namespace {
+
+// REQUIRES: fixed_lock is held.
+void forget_buffer(memkind* kind) {
+    for (memkind** link = &kinds_over_buffers; *link != nullptr; link = &(*link)->next_over_buffer)
+        if (*link == kind) {
+            *link = kind->next_over_buffer;
+            return;
+        }
+}
+
+}  // namespace
+
 memkind* kind_with_fixed_buffer_at(const void* address) {
-    memkind* found = nullptr;
-    for_each_kind([&](memkind* kind) {
-        const char* const at = static_cast<const char*>(address);
-        if (kind->fixed.base != nullptr && at >= kind->fixed.base && at < kind->fixed.base + kind->fixed.size)
-            found = kind;
-    });
-    return found;
+    LockGuard guard(fixed_lock);
+    const char* const at = static_cast<const char*>(address);
+    for (memkind* kind = kinds_over_buffers; kind != nullptr; kind = kind->next_over_buffer)
+        if (at >= kind->fixed.base && at < kind->fixed.base + kind->fixed.size)
+            return kind;
+    return nullptr;
+}
+
+int add_kind_over_buffer(const KindDescription& description, std::uintptr_t begin, std::uintptr_t end,
+                         memkind** result) {
+    LockGuard guard(fixed_lock);
+    for (const memkind* kind = kinds_over_buffers; kind != nullptr; kind = kind->next_over_buffer) {
+        const auto base = reinterpret_cast<std::uintptr_t>(kind->fixed.base);
+        if (begin < base + kind->fixed.size && base < end)
+            return MEMKIND_ERROR_INVALID;
+    }
+    for (std::uintptr_t at = begin & ~(windows::kGranule - 1); at < end; at += windows::kGranule)
+        if (const windows::Owner owner = windows::owner_of(reinterpret_cast<const void*>(at));
+            owner != windows::kNobody && owner != windows::kMixed)
+            return MEMKIND_ERROR_INVALID;
+    if (description.fixed.size != 0 && !windows::share_granules(description.fixed))
+        return MEMKIND_ERROR_MMAP;
+    const int error = add_kind(description, result);
+    if (error == MEMKIND_SUCCESS && description.fixed.base != nullptr) {
+        (*result)->next_over_buffer = kinds_over_buffers;
+        kinds_over_buffers = *result;
+    }
+    return error;
+}
+
+Mutex& registry_mutex() {
+    return registry_lock;
 }
 
 bool is_kind(const memkind* kind) {
@@ -238,8 +284,13 @@ int add_kind(const KindDescription& description, memkind** result) {
 }
 
 int remove_kind(memkind* kind) {
+    fixed_lock.lock();
     LockGuard guard(registry_lock);
-    if (kind == nullptr || !is_kind(kind))
+    const bool exists = kind != nullptr && is_kind(kind);
+    if (exists)
+        forget_buffer(kind);
+    fixed_lock.unlock();
+    if (!exists)
         return MEMKIND_ERROR_INVALID;
     const unsigned slot = kind->slot;
     if (slot < kStaticKindCount)

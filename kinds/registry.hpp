@@ -61,10 +61,21 @@ struct KindDescription {
 // description's source are left alone then.
 [[nodiscard]] int add_kind(const KindDescription& description, memkind** kind);
 
-// Takes the kind out and frees everything of it. MEMKIND_ERROR_INVALID when it is not a kind; static kinds stay.
+// The same, for a kind over the user's buffer [begin, end), whose whole pages the description has.
+// MEMKIND_ERROR_INVALID when that overlaps another kind's memory.
+[[nodiscard]] int add_kind_over_buffer(const KindDescription& description, std::uintptr_t begin,
+                                       std::uintptr_t end, memkind** kind);
+
+// Takes the kind out and frees everything of it. MEMKIND_ERROR_INVALID when it is not a kind; static kinds
+// stay.
 [[nodiscard]] int remove_kind(memkind* kind);
 
-// Calls action(kind) for every kind, the places of kinds included.
+// Held while kinds come and go; whoever looks into kinds that others may destroy holds it. Comes before all
+// locks but preparing_lock().
+Mutex& registry_mutex();
+
+// Calls action(kind) for every kind, the places of kinds included. Other threads may destroy kinds meanwhile:
+// see registry_mutex().
 template <typename Action>
 void for_each_kind(Action action) {
     for (unsigned slot = 0; slot < kMaxKinds; ++slot)

@@ -335,6 +335,8 @@ void* allocate_run(Shard* shard, std::size_t size, int flags) {
 }
 
 void free_run(void* block) {
+    if (reinterpret_cast<std::uintptr_t>(block) % kPage != 0)
+        return report_wrong_free(block, "not the start of a block");
     const unsigned owner = page_map::owner_in(page_map::entry_of(block));
     const std::size_t size = size_of_run(block);
     unmark_run(block);

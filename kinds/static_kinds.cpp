@@ -49,6 +49,7 @@ constexpr memkind static_kind(StaticKind number) {
             .shard_count = 0,
             .first_window = kFirstWindow,
             .fixed = {},
+            .next_over_buffer = nullptr,
             .gives_back_at_once = false,
             .allows_zero_size = false,
             .dying = false,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "include/memkind.h"
@@ -28,6 +29,53 @@ using WriteCallback = void (*)(void*, const char*);
 
 void write_to_stderr(void*, const char* piece) {
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, piece, strlen(piece));
+}
+
+// Text that grows, in memory of the kernel's.
+struct Text {
+    char* start;
+    std::size_t length;
+    std::size_t room;
+    bool is_cut;  // there was no memory for all of it
+
+    void put(const char* piece) {
+        const std::size_t size = strlen(piece);
+        if (length + size >= room && !is_cut) {
+            const std::size_t wanted = (length + size + 1) * 2 + (std::size_t{64} << 10);
+            void* const larger =
+                mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (larger == MAP_FAILED) {
+                is_cut = true;
+                return;
+            }
+            if (start != nullptr)
+                memcpy(larger, start, length);
+            release();
+            start = static_cast<char*>(larger);
+            room = wanted;
+        }
+        if (is_cut)
+            return;
+        memcpy(start + length, piece, size + 1);
+        length += size;
+    }
+    void release() {
+        if (start != nullptr)
+            munmap(start, room);
+    }
+};
+
+void put_text(void* text, const char* piece) {
+    static_cast<Text*>(text)->put(piece);
+}
+
+// What jemalloc prints. It gives up the process when an arena goes meanwhile; the program's function cannot
+// be called with a lock held, so it gets the text afterwards.
+Text jemallocs_statistics(const char* options) {
+    Text text = {};
+    LockGuard guard(arenas_lock());
+    jemalloc::terrace_je_malloc_stats_print(put_text, &text, options);
+    return text;
 }
 
 // Passes jemalloc's JSON on, but for the brace that closes it: ours comes before that.
@@ -89,28 +137,46 @@ bool is_in_use(const memkind* kind) {
     return state_of(kind) == KindState::kReady && (kind->foreign_heap != nullptr || kind->peak != 0);
 }
 
+struct Row {
+    const char* name;
+    Statistics statistics;
+    std::size_t taken;
+    std::size_t peak;
+};
+
+// False when there is no such kind, or nobody uses it.
+bool row_of(unsigned slot, Row* row) {
+    LockGuard guard(registry_mutex());
+    memkind* const kind = kind_in_slot(slot);
+    if (kind == nullptr || !is_in_use(kind))
+        return false;
+    *row = {kind->name, statistics_of(kind), kind->taken, kind->peak};
+    return true;
+}
+
+// The registry is locked for one row at a time: the program's function may do anything.
 void print_kinds(WriteCallback write, void* opaque, bool json) {
     write(opaque, json ? ",\n\t\"terrace\": {\n\t\t\"kinds\": [" : "___ Begin Terrace kinds ___\n");
     if (!json)
         print(write, opaque, "%-44s %16s %16s %16s %16s %16s\n", "kind", "allocated", "active", "resident",
               "taken", "peak");
     const char* separator = "\n";
-    for_each_kind([&](memkind* kind) {
-        if (!is_in_use(kind))
-            return;
-        const Statistics its = statistics_of(kind);
+    for (unsigned slot = 0; slot < kMaxKinds; ++slot) {
+        Row row;
+        if (!row_of(slot, &row))
+            continue;
+        const Statistics& its = row.statistics;
         if (json)
             print(write, opaque,
                   "%s\t\t\t{\"name\": \"%s\", \"slot\": %u, \"allocated\": %zu, \"active\": %zu, "
                   "\"resident\": %zu, "
                   "\"taken\": %zu, \"peak\": %zu}",
-                  separator, kind->name, kind->slot, its.allocated, its.active, its.resident, kind->taken,
-                  kind->peak);
+                  separator, row.name, slot, its.allocated, its.active, its.resident, row.taken, row.peak);
         else
-            print(write, opaque, "%-44s %16zu %16zu %16zu %16zu %16zu\n", kind->name, its.allocated,
-                  its.active, its.resident, kind->taken, kind->peak);
+            print(write, opaque, "%-44s %16zu %16zu %16zu %16zu %16zu\n", row.name, its.allocated, its.active,
+                  its.resident, row.taken, row.peak);
         separator = ",\n";
-    });
+    }
     write(opaque, json ? "\n\t\t]\n\t}\n}\n" : "--- End Terrace kinds ---\n");
 }
 
@@ -156,12 +222,13 @@ int memkind_get_stat(memkind_t kind, memkind_stat_type stat, size_t* value) {
         sum.active += its.active;
         sum.resident += its.resident;
     };
-    if (kind == nullptr)
+    if (kind == nullptr) {
+        LockGuard guard(registry_mutex());
         for_each_kind([&](memkind* each) {
             if (state_of(each) == KindState::kReady)
                 add(each);
         });
-    else if (state_of(kind) != KindState::kNotPrepared)
+    } else if (state_of(kind) != KindState::kNotPrepared)
         for_each_part(kind, add);
     *value = stat == MEMKIND_STAT_TYPE_RESIDENT ? sum.resident
              : stat == MEMKIND_STAT_TYPE_ACTIVE ? sum.active
@@ -182,13 +249,18 @@ int memkind_stats_print(void (*write_cb)(void*, const char*), void* cbopaque, me
         write_cb = write_to_stderr;
     initialise();
     const bool json = (bits & MEMKIND_STAT_PRINT_JSON_FORMAT) != 0;
-    if (json) {
+    Text text = jemallocs_statistics(letters);
+    const bool is_cut = text.is_cut;
+    if (!is_cut && text.start != nullptr && json) {
         JsonTail tail = {write_cb, cbopaque, {}, 0};
-        jemalloc::terrace_je_malloc_stats_print(put_json, &tail, letters);
+        put_json(&tail, text.start);
         tail.finish();
-    } else {
-        jemalloc::terrace_je_malloc_stats_print(write_cb, cbopaque, letters);
+    } else if (!is_cut && text.start != nullptr) {
+        write_cb(cbopaque, text.start);
     }
+    text.release();
+    if (is_cut)
+        return MEMKIND_ERROR_MALLOC;
     print_kinds(write_cb, cbopaque, json);
     return MEMKIND_SUCCESS;
 }

@@ -17,8 +17,8 @@ namespace terrace::kinds {
 struct CacheBin {
     std::uint32_t count;
     std::uint16_t room;  // 0 in classes that are not used yet
-    // how many blocks to fetch when it is empty: doubles from 1, so that rare sizes stay few
-    std::uint16_t refill;
+    std::uint16_t
+        refill;  // how many blocks to fetch when it is empty: doubles from 1, so that rare sizes stay few
     void** blocks;
 };
 
@@ -27,7 +27,9 @@ struct ThreadCache {
     memkind* kind;
     unsigned shown_slot;  // of the kind that users see
     Shard* shard;
-    bool asked_to_empty;  // (atomic) by memkind_trim in another thread
+    bool asked_to_empty;                     // (atomic) by memkind_trim in another thread
+    unsigned visits;                         // to the shard, to know when to look for idle bins
+    std::uint16_t seen[kCachedClasses + 1];  // how full each bin was at the last look
     // In the list of the kind's caches; `home` is where the owning thread looks it up.
     ThreadCache* next;
     ThreadCache* previous;
@@ -106,7 +108,7 @@ void forget_caches_of_other_threads();
 // A small number that differs from other threads', to spread them over shards.
 unsigned number_of_this_thread();
 
-// The lock that open and close take, for fork().
+// The lock that open and close take. Lock order: it comes before the shards' locks.
 Mutex& thread_caches_lock();
 
 }  // namespace terrace::kinds
