@@ -73,11 +73,27 @@ void give_back(CacheBin& bin, std::uint32_t count) {
     __atomic_store_n(&bin.count, bin.count - count, __ATOMIC_RELAXED);
 }
 
-void obey_requests(ThreadCache* cache) {
-    if (__atomic_load_n(&cache->asked_to_empty, __ATOMIC_RELAXED)) {
+// A bin that holds just what it held some time ago is of a size that the thread no longer uses, or hardly.
+void give_back_what_is_idle(ThreadCache* cache) {
+    for (unsigned number = 1; number <= kCachedClasses; ++number) {
+        CacheBin& bin = cache->bins[number];
+        if (bin.count > 0 && bin.count == cache->seen[number]) {
+            give_back(bin, bin.count);
+            bin.refill = 1;
+        }
+        cache->seen[number] = static_cast<std::uint16_t>(bin.count);
+    }
+}
+
+// To be called when the thread is to visit a shard anyway.
+void tidy(ThreadCache* cache) {
+    constexpr unsigned kVisitsBetweenLooks = 128;
+    if (__atomic_load_n(&cache->asked_to_empty, __ATOMIC_RELAXED)) [[unlikely]] {
         __atomic_store_n(&cache->asked_to_empty, false, __ATOMIC_RELAXED);
         empty_cache(cache);
     }
+    if (++cache->visits % kVisitsBetweenLooks == 0)
+        give_back_what_is_idle(cache);
 }
 
 }  // namespace
@@ -115,7 +131,7 @@ ThreadCache* open_cache(memkind* kind) {
 }
 
 void* refill_and_take(ThreadCache* cache, unsigned class_number) {
-    obey_requests(cache);
+    tidy(cache);
     CacheBin& bin = cache->bins[class_number];
     if (class_number > kSmallClasses)
         return allocate_run(cache->shard, size_class(class_number).size, 0);
@@ -131,7 +147,7 @@ void* refill_and_take(ThreadCache* cache, unsigned class_number) {
 }
 
 void make_room_and_put(ThreadCache* cache, unsigned class_number, void* block) {
-    obey_requests(cache);
+    tidy(cache);
     CacheBin& bin = cache->bins[class_number];
     if (bin.count == bin.room)
         give_back(bin, bin.room - bin.room / 2);
