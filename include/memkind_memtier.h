@@ -46,26 +46,26 @@ typedef enum memtier_policy_t {
 
 /* A new builder without tiers; the caller gives it to memtier_builder_delete(). NULL when the policy is unknown (a line
  * on stderr says so; errno EINVAL), or when memory is short (errno ENOMEM). */
-struct memtier_builder *memtier_builder_new(memtier_policy_t policy);
+struct memtier_builder* memtier_builder_new(memtier_policy_t policy);
 
 /* Ends a builder. The memories it constructed live on. NULL is ignored. */
-void memtier_builder_delete(struct memtier_builder *builder);
+void memtier_builder_delete(struct memtier_builder* builder);
 
 /* Adds a tier; the first one added is the fastest by convention, and the one the others are compared with.
  *   kind        not owned: it must outlive every memory that is constructed
  *   kind_ratio  the tier's share, 1 or more, relative to the other tiers' (1 and 4, 10 and 40 mean the same)
  * Returns 0; or -1, errno EINVAL, when builder or kind is NULL, the kind is a tier already, kind_ratio is 0, or 32 tiers
  * are there. memkind accepts a ratio of 0 and divides by it later. */
-int memtier_builder_add_tier(struct memtier_builder *builder, memkind_t kind, unsigned kind_ratio);
+int memtier_builder_add_tier(struct memtier_builder* builder, memkind_t kind, unsigned kind_ratio);
 
 /* The finished allocator; the caller gives it to memtier_delete_memtier_memory(). The builder stays as it is and can
  * construct more. NULL when the builder is NULL or has no tier, or with DYNAMIC_THRESHOLD fewer than two, or thresholds
  * or numbers that contradict each other (errno EINVAL; MEMKIND_DEBUG=1 says what); or memory is short (errno ENOMEM). */
-struct memtier_memory *memtier_builder_construct_memtier_memory(struct memtier_builder *builder);
+struct memtier_memory* memtier_builder_construct_memtier_memory(struct memtier_builder* builder);
 
 /* Ends a memory. What was allocated from it stays valid, and is freed as ever. NULL is ignored.
  * No thread may be allocating from it. */
-void memtier_delete_memtier_memory(struct memtier_memory *memory);
+void memtier_delete_memtier_memory(struct memtier_memory* memory);
 
 /* Sets an option of the builder's policy by name; `val` points to a value of the option's type. STATIC_RATIO has no
  * options; those of DYNAMIC_THRESHOLD begin with "policy.dynamic_threshold.":
@@ -81,42 +81,44 @@ void memtier_delete_memtier_memory(struct memtier_memory *memory);
  * Threshold ID lies between tiers ID and ID + 1, which must have been added. A memory needs min <= val <= max, each min
  * above the max before, trigger and degree 0 or more; that is checked when it is constructed.
  * Returns 0, or -1 (errno EINVAL) when the policy has no such option or an argument is NULL. */
-int memtier_ctl_set(struct memtier_builder *builder, const char *name, const void *val);
+int memtier_ctl_set(struct memtier_builder* builder, const char* name, const void* val);
 
 /* At least `size` bytes in the tier that the policy chooses. When that tier is full, in the next one that has room, and
  * in MEMKIND_DEFAULT, if it is a tier, last. NULL, errno ENOMEM, when all are full. Size 0 gives NULL, errno untouched. */
-void *memtier_malloc(struct memtier_memory *memory, size_t size);
+void* memtier_malloc(struct memtier_memory* memory, size_t size);
 
 /* The same from one kind, counted, without a policy and without another kind to fall back to. */
-void *memtier_kind_malloc(memkind_t kind, size_t size);
+void* memtier_kind_malloc(memkind_t kind, size_t size);
 
 /* num * size bytes, all zero; the tier is chosen for the whole. NULL, errno ENOMEM, also when num * size overflows;
  * NULL, errno untouched, when it is 0. */
-void *memtier_calloc(struct memtier_memory *memory, size_t num, size_t size);
-void *memtier_kind_calloc(memkind_t kind, size_t num, size_t size);
+void* memtier_calloc(struct memtier_memory* memory, size_t num, size_t size);
+void* memtier_kind_calloc(memkind_t kind, size_t num, size_t size);
 
 /* Makes the block at `ptr` `size` bytes large, in its kind, whichever that is, moving it if need be; when its kind is
  * full, or DYNAMIC_THRESHOLD has another tier for the new size, the block moves to another tier of `memory`. NULL
  * `ptr`: a new block. Size 0: frees the block, returns NULL.
  * On failure NULL, errno ENOMEM, and the block and every count are as before. A `ptr` that is not this library's:
  * NULL, errno EINVAL. memtier_kind_realloc() uses `kind` only for a NULL `ptr`, and kind NULL then gives NULL, EINVAL. */
-void *memtier_realloc(struct memtier_memory *memory, void *ptr, size_t size);
-void *memtier_kind_realloc(memkind_t kind, void *ptr, size_t size);
+void* memtier_realloc(struct memtier_memory* memory, void* ptr, size_t size);
+void* memtier_kind_realloc(memkind_t kind, void* ptr, size_t size);
 
 /* At least `size` bytes at a multiple of `alignment`, a power of two and a multiple of sizeof(void *). Returns 0 and
  * stores the address, NULL for size 0; or EINVAL (alignment) or ENOMEM, and leaves *memptr alone. errno is untouched. */
-int memtier_posix_memalign(struct memtier_memory *memory, void **memptr, size_t alignment, size_t size);
-int memtier_kind_posix_memalign(memkind_t kind, void **memptr, size_t alignment, size_t size);
+int memtier_posix_memalign(struct memtier_memory* memory, void** memptr, size_t alignment, size_t size);
+int memtier_kind_posix_memalign(memkind_t kind, void** memptr, size_t alignment, size_t size);
 
 /* How many bytes the block at `ptr` really has; 0 for NULL and for a pointer that is not this library's. */
-size_t memtier_usable_size(void *ptr);
+size_t memtier_usable_size(void* ptr);
 
 /* Frees a block of any kind or memory. `kind` may be NULL: an address tells its kind. NULL `ptr` and pointers that are
  * not this library's are ignored. errno is untouched. */
-void memtier_kind_free(memkind_t kind, void *ptr);
+void memtier_kind_free(memkind_t kind, void* ptr);
 
 /* memtier_kind_free(NULL, ptr). */
-static inline void memtier_free(void *ptr) { memtier_kind_free((memkind_t)0, ptr); }
+static inline void memtier_free(void* ptr) {
+    memtier_kind_free((memkind_t)0, ptr);
+}
 
 /* Bytes now allocated of a kind through this interface; exact when no other thread is inside one of its functions, and
  * never negative. Cost: a load per thread. */
@@ -126,7 +128,7 @@ size_t memtier_kind_allocated_size(memkind_t kind);
 
 /* Frees like memtier_free() and returns 0; or returns -1 and does nothing when `ptr` is not this library's.
  * For programs, and preloaded libraries, that meet several allocators' memory. NULL gives 0. */
-int memtier_try_free(void *ptr);
+int memtier_try_free(void* ptr);
 
 /* The highest that memtier_kind_allocated_size() has been, to within 16 KiB per thread, since the kind was made. */
 size_t memtier_kind_peak_size(memkind_t kind);

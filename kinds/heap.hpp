@@ -74,7 +74,8 @@ void* reallocate_to(memkind_t kind, void* pointer, std::size_t size);
 inline const ThreadCache* deallocate_cached(page_map::Entry entry, void* pointer) {
     const unsigned class_number = page_map::class_in(entry);
     if (class_number - 1 < kCachedClasses) [[likely]] {
-        if (ThreadCache* const cache = cache_of_freed(page_map::owner_in(entry)); cache != nullptr) [[likely]] {
+        if (ThreadCache* const cache = cache_of_freed(page_map::owner_in(entry)); cache != nullptr)
+            [[likely]] {
             CacheBin& bin = cache->bins[class_number];
             if (const std::uint32_t count = bin.count; count < bin.room) [[likely]] {
                 bin.blocks[count] = pointer;

@@ -15,7 +15,8 @@ size_t terrace_je_xallocx(void* pointer, size_t size, size_t extra, int flags);
 size_t terrace_je_sallocx(const void* pointer, int flags);
 void terrace_je_dallocx(void* pointer, int flags);
 size_t terrace_je_nallocx(size_t size, int flags);
-void terrace_je_malloc_stats_print(void (*write)(void* opaque, const char* piece), void* opaque, const char* options);
+void terrace_je_malloc_stats_print(void (*write)(void* opaque, const char* piece), void* opaque,
+                                   const char* options);
 int terrace_je_mallctl(const char* name, void* old_value, size_t* old_length, void* new_value,
                        size_t new_length);
 int terrace_je_mallctlnametomib(const char* name, size_t* mib, size_t* mib_length);
