@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "kinds/heap_manager.hpp"
 #include "kinds/registry.hpp"
 #include "kinds/thread_caches.hpp"
 #include "src/check.hpp"
@@ -79,6 +80,7 @@ Shard* shard_for_this_thread(memkind* kind) {
     Shard** const slot = &kind->shards[number_of_this_thread() % count];
     if (Shard* const made = __atomic_load_n(slot, __ATOMIC_ACQUIRE); made != nullptr)
         return made;
+    check_heap_manager_variable();
     // Not under growth_lock: making an arena may call the hooks.
     Shard* const fresh = make_shard(kind);
     if (fresh == nullptr) {

@@ -242,6 +242,49 @@ TEST(Environment, OtherWrongValuesAreNoCrash) {
     }
 }
 
+// ---- MEMKIND_HEAP_MANAGER ----
+
+std::size_t times_in(const std::string& text, const std::string& part) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+        ++count;
+    return count;
+}
+
+TEST(Environment, AnotherHeapManagerIsRefusedInOneLineAndTheProgramGoesOn) {
+    for (const char* const value : {"TBB", "tbb", "junk", "", "JEMALLOC "}) {
+        const Outcome outcome = with_variables({{"MEMKIND_HEAP_MANAGER", value}}, [] {
+            for (int i = 0; i < 3; ++i)
+                for (memkind_t const kind : {MEMKIND_DEFAULT, MEMKIND_REGULAR, MEMKIND_INTERLEAVE})
+                    if (!answers(kind, MEMKIND_SUCCESS))
+                        return false;
+            return default_works();
+        });
+        EXPECT_EQ(outcome.status, 0) << outcome.log;
+        EXPECT_TRUE(names(outcome, "MEMKIND_HEAP_MANAGER", value));
+        EXPECT_EQ(times_in(outcome.log, "MEMKIND_HEAP_MANAGER"), 1u) << outcome.log;
+        EXPECT_EQ(times_in(outcome.log, "not supported"), std::strcmp(value, "TBB") == 0 ? 1u : 0u)
+            << outcome.log;
+    }
+}
+
+TEST(Environment, TheHeapManagerIsLookedAtWhenAnyKindIsFirstUsed) {
+    const auto outcome_of = [](auto use) {
+        return with_variables({{"MEMKIND_HEAP_MANAGER", "TBB"}}, use).log;
+    };
+    EXPECT_EQ(times_in(outcome_of([] { return true; }), "MEMKIND_HEAP_MANAGER"), 0u);
+    EXPECT_EQ(times_in(outcome_of(default_works), "MEMKIND_HEAP_MANAGER"), 1u);
+    EXPECT_EQ(times_in(outcome_of([] { return answers(MEMKIND_REGULAR, MEMKIND_SUCCESS); }),
+                       "MEMKIND_HEAP_MANAGER"),
+              1u);
+}
+
+TEST(Environment, JemallocIsTheHeapManagerThatThereIs) {
+    const Outcome outcome = with_variables({{"MEMKIND_HEAP_MANAGER", "JEMALLOC"}}, default_works);
+    EXPECT_EQ(outcome.status, 0) << outcome.log;
+    EXPECT_EQ(times_in(outcome.log, "MEMKIND_HEAP_MANAGER"), 0u) << outcome.log;
+}
+
 TEST(Environment, CapacitiesAreRightBeforeTheFirstUse) {
     const Outcome outcome = with_variables({}, [] {
         const ssize_t regular = memkind_get_capacity(MEMKIND_REGULAR);
