@@ -17,8 +17,6 @@
 #include <cstddef>
 #include <new>
 #include <stdexcept>
-#include <type_traits>
-#include <utility>
 
 #include "memkind.h"
 #include "memkind_cxx.h"
@@ -107,28 +105,10 @@ inline memkind_t kind_named(libmemkind::kinds name) {
 }
 
 // Meets the standard's requirements of an allocator. One pointer; copying costs nothing. Two are equal when
-// they are of the same kind. Copying a container's contents into another (operator=) leaves that one in its
-// kind; moving and swapping take the kind along.
+// they are of the same kind.
 template <typename T>
-class allocator {
+class allocator : public detail::allocator_functions<allocator, T> {
   public:
-    using value_type = T;
-    using pointer = value_type*;
-    using const_pointer = const value_type*;
-    using reference = value_type&;
-    using const_reference = const value_type&;
-    using size_type = std::size_t;
-    using difference_type = std::ptrdiff_t;
-    using propagate_on_container_copy_assignment = std::false_type;
-    using propagate_on_container_move_assignment = std::true_type;
-    using propagate_on_container_swap = std::true_type;
-    using is_always_equal = std::false_type;
-
-    template <class U>
-    struct rebind {
-        using other = allocator<U>;
-    };
-
     explicit allocator(libmemkind::kinds name) : kind_(kind_named(name)) {}
     allocator(const allocator& other) noexcept = default;
     template <typename U>
@@ -140,31 +120,12 @@ class allocator {
         return *this;
     }
 
-    // Room for n objects. Throws std::bad_alloc, or std::bad_array_new_length.
-    pointer allocate(size_type n) const { return detail::allocate_objects<T>(kind_, n); }
-    void deallocate(pointer memory, size_type) const noexcept { memkind_free(kind_, memory); }
-
-    template <class U, class... Arguments>
-    void construct(U* object, Arguments&&... arguments) const {
-        ::new (static_cast<void*>(object)) U(std::forward<Arguments>(arguments)...);
-    }
-    void destroy(pointer object) const { object->~value_type(); }
-
     // Terrace's own.
     memkind_t kind() const noexcept { return kind_; }
 
   private:
     memkind_t kind_;
 };
-
-template <typename T, typename U>
-bool operator==(const allocator<T>& left, const allocator<U>& right) noexcept {
-    return left.kind() == right.kind();
-}
-template <typename T, typename U>
-bool operator!=(const allocator<T>& left, const allocator<U>& right) noexcept {
-    return !(left == right);
-}
 
 }  // namespace static_kind
 }  // namespace libmemkind

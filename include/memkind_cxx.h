@@ -13,6 +13,8 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "memkind.h"
 
@@ -41,6 +43,54 @@ T* allocate_objects(memkind_t kind, std::size_t count) {
     if (count > SIZE_MAX / sizeof(T))
         throw std::bad_array_new_length();
     return static_cast<T*>(allocate_bytes(kind, count * sizeof(T), alignof(T)));
+}
+
+// What every allocator of memkind's C++ headers has but its constructors: Allocator<T> adds these and kind(), the kind
+// that it allocates from. Two allocators are equal when they are of the same kind. Copying a container's contents into
+// another (operator=) leaves that one in its kind; moving and swapping take the kind along.
+template <template <typename> class Allocator, typename T>
+class allocator_functions {
+  public:
+    using value_type = T;
+    using pointer = value_type*;
+    using const_pointer = const value_type*;
+    using reference = value_type&;
+    using const_reference = const value_type&;
+    using size_type = std::size_t;
+    using difference_type = std::ptrdiff_t;
+    using propagate_on_container_copy_assignment = std::false_type;
+    using propagate_on_container_move_assignment = std::true_type;
+    using propagate_on_container_swap = std::true_type;
+    using is_always_equal = std::false_type;
+
+    template <class U>
+    struct rebind {
+        using other = Allocator<U>;
+    };
+
+    // Room for n objects. Throws std::bad_alloc, or std::bad_array_new_length.
+    pointer allocate(size_type n) const { return allocate_objects<T>(its_kind(), n); }
+    void deallocate(pointer memory, size_type) const noexcept { memkind_free(its_kind(), memory); }
+
+    template <class U, class... Arguments>
+    void construct(U* object, Arguments&&... arguments) const {
+        ::new (static_cast<void*>(object)) U(std::forward<Arguments>(arguments)...);
+    }
+    void destroy(pointer object) const { object->~value_type(); }
+
+  private:
+    memkind_t its_kind() const noexcept { return static_cast<const Allocator<T>*>(this)->kind(); }
+};
+
+template <template <typename> class Allocator, typename T, typename U>
+bool operator==(const allocator_functions<Allocator, T>& left,
+                const allocator_functions<Allocator, U>& right) noexcept {
+    return static_cast<const Allocator<T>&>(left).kind() == static_cast<const Allocator<U>&>(right).kind();
+}
+template <template <typename> class Allocator, typename T, typename U>
+bool operator!=(const allocator_functions<Allocator, T>& left,
+                const allocator_functions<Allocator, U>& right) noexcept {
+    return !(left == right);
 }
 
 // What a failed memkind_create_* throws: std::invalid_argument or std::runtime_error.

@@ -18,8 +18,6 @@
 #include <cstddef>
 #include <new>
 #include <string>
-#include <type_traits>
-#include <utility>
 
 #include "memkind.h"
 #include "memkind_cxx.h"
@@ -55,27 +53,12 @@ inline memkind_t create_kind(const char* directory, std::size_t max_size, alloca
 }
 
 // Meets the standard's requirements of an allocator. One pointer; a copy is counted in a cache line of the
-// copying thread's own. Two are equal when they share the kind. Copying a container's contents into another
-// (operator=) leaves that one in its kind; moving and swapping take the kind along.
+// copying thread's own. Two are equal when they share the kind.
 template <typename T>
-class allocator {
+class allocator : public detail::allocator_functions<allocator, T> {
   public:
-    using value_type = T;
-    using pointer = value_type*;
-    using const_pointer = const value_type*;
-    using reference = value_type&;
-    using const_reference = const value_type&;
     using size_type = std::size_t;
-    using difference_type = std::ptrdiff_t;
-    using propagate_on_container_copy_assignment = std::false_type;
-    using propagate_on_container_move_assignment = std::true_type;
-    using propagate_on_container_swap = std::true_type;
-    using is_always_equal = std::false_type;
 
-    template <class U>
-    struct rebind {
-        using other = allocator<U>;
-    };
     template <class U>
     friend class allocator;
 
@@ -99,31 +82,12 @@ class allocator {
         return *this;
     }
 
-    // Room for n objects. Throws std::bad_alloc, or std::bad_array_new_length.
-    pointer allocate(size_type n) const { return detail::allocate_objects<T>(kind(), n); }
-    void deallocate(pointer memory, size_type) const noexcept { memkind_free(kind(), memory); }
-
-    template <class U, class... Arguments>
-    void construct(U* object, Arguments&&... arguments) const {
-        ::new (static_cast<void*>(object)) U(std::forward<Arguments>(arguments)...);
-    }
-    void destroy(pointer object) const { object->~value_type(); }
-
     // Terrace's own. Exists as long as an allocator that shares it.
     memkind_t kind() const noexcept { return kind_.get(); }
 
   private:
     detail::shared_kind kind_;
 };
-
-template <typename T, typename U>
-bool operator==(const allocator<T>& left, const allocator<U>& right) noexcept {
-    return left.kind() == right.kind();
-}
-template <typename T, typename U>
-bool operator!=(const allocator<T>& left, const allocator<U>& right) noexcept {
-    return !(left == right);
-}
 
 }  // namespace one_pointer
 }  // namespace pmem
