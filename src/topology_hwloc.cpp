@@ -230,9 +230,14 @@ bool read_hwloc(Facts* facts) {
     // Nodes and CPUs are always kept; packages tell the processor, groups the neighbourhoods of nodes that are
     // less than a package. Devices, caches and cores would only cost time. A libhwloc that does not know a
     // filter or flag looks at more than is needed.
-    [[maybe_unused]] int ignored = hwloc.topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
-    ignored = hwloc.topology_set_type_filter(topology, HWLOC_OBJ_PACKAGE, HWLOC_TYPE_FILTER_KEEP_ALL);
-    ignored = hwloc.topology_set_type_filter(topology, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+    // A file is read whole: without the cache that a node hangs on, hwloc 2.9 would give the node all CPUs of
+    // the package.
+    [[maybe_unused]] int ignored = 0;
+    if (getenv("HWLOC_XMLFILE") == nullptr) {
+        ignored = hwloc.topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+        ignored = hwloc.topology_set_type_filter(topology, HWLOC_OBJ_PACKAGE, HWLOC_TYPE_FILTER_KEEP_ALL);
+        ignored = hwloc.topology_set_type_filter(topology, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+    }
     ignored = hwloc.topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS);
     const bool loaded = hwloc.topology_load(topology) == 0;
     if (loaded)
