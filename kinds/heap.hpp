@@ -40,7 +40,8 @@ inline void* allocate_cached(memkind_t kind, std::size_t size) {
     if (ThreadCache* const cache = cache_of(owner_number(kind->slot)); cache != nullptr) [[likely]] {
         CacheBin& bin = cache->bins[class_of_size(size)];
         if (const std::uint32_t count = bin.count; count > 0) [[likely]] {
-            bin.count = count - 1;
+            // Whoever counts blocks in caches may be looking.
+            __atomic_store_n(&bin.count, count - 1, __ATOMIC_RELAXED);
             return bin.blocks[count - 1];
         }
     }
@@ -79,7 +80,7 @@ inline const ThreadCache* deallocate_cached(page_map::Entry entry, void* pointer
             CacheBin& bin = cache->bins[class_number];
             if (const std::uint32_t count = bin.count; count < bin.room) [[likely]] {
                 bin.blocks[count] = pointer;
-                bin.count = count + 1;
+                __atomic_store_n(&bin.count, count + 1, __ATOMIC_RELAXED);
                 return cache;
             }
         }

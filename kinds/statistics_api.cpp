@@ -134,7 +134,8 @@ __attribute__((format(printf, 3, 4))) void print(WriteCallback write, void* opaq
 }
 
 bool is_in_use(const memkind* kind) {
-    return state_of(kind) == KindState::kReady && (kind->foreign_heap != nullptr || kind->peak != 0);
+    return state_of(kind) == KindState::kReady &&
+           (kind->foreign_heap != nullptr || __atomic_load_n(&kind->peak, __ATOMIC_RELAXED) != 0);
 }
 
 struct Row {
@@ -150,7 +151,8 @@ bool row_of(unsigned slot, Row* row) {
     memkind* const kind = kind_in_slot(slot);
     if (kind == nullptr || !is_in_use(kind))
         return false;
-    *row = {kind->name, statistics_of(kind), kind->taken, kind->peak};
+    *row = {kind->name, statistics_of(kind), __atomic_load_n(&kind->taken, __ATOMIC_RELAXED),
+            __atomic_load_n(&kind->peak, __ATOMIC_RELAXED)};
     return true;
 }
 
