@@ -74,8 +74,20 @@ Pages touch_and_survey(char* block, std::size_t size, std::size_t page) {
         addresses.push_back(at);
     }
     std::vector<int> nodes(addresses.size(), -1);
-    if (syscall(SYS_move_pages, 0, addresses.size(), addresses.data(), nullptr, nodes.data(), 0) != 0)
-        std::fill(nodes.begin(), nodes.end(), -1);
+    // The kernel's NUMA balancing takes pages away for a moment, to see who touches them: again, then.
+    for (int attempt = 0; attempt < 10; ++attempt) {
+        if (syscall(SYS_move_pages, 0, addresses.size(), addresses.data(), nullptr, nodes.data(), 0) != 0)
+            std::fill(nodes.begin(), nodes.end(), -1);
+        bool all_known = true;
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            if (nodes[i] >= 0)
+                continue;
+            all_known = false;
+            *static_cast<volatile char*>(std::max(static_cast<char*>(addresses[i]), block)) = 1;
+        }
+        if (all_known)
+            break;
+    }
     for (const int node : nodes)
         ++pages[node];
     return pages;
