@@ -34,7 +34,9 @@ bool find_run(const memkind* kind, const char* address, memkind_block* block) {
     const char* page = address - reinterpret_cast<std::uintptr_t>(address) % kPage;
     for (unsigned i = 0; i < kind->window_count; ++i) {
         const windows::Window& window = kind->windows[i];
-        if (address < window.base || address >= window.base + window.size)
+        // Nothing lies beyond what is carved, and a window may be huge.
+        const std::size_t used = i + 1 == kind->window_count ? kind->carved : window.size;
+        if (address < window.base || address >= window.base + used)
             continue;
         for (; page >= window.base; page -= kPage) {
             const page_map::Entry entry = page_map::entry_of(page);
