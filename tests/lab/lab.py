@@ -21,7 +21,6 @@ SKIPPED = 77
 BASE_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "virtio_blk"]
 EXT4_MODULES = ["crc32c_generic", "crc32c-intel", "ext4"]
 PMEM_MODULES = ["nfit", "nd_pmem", "device_dax", "kmem", "dax_pmem"]
-CXL_MODULES = ["cxl_acpi", "cxl_pci", "cxl_mem", "cxl_pmem"]
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -35,7 +34,7 @@ def bytes_of(text):
 class Model:
     """A machine, as tests/lab/models/NAME.toml describes it; docs/lab.md explains the words."""
 
-    WORDS = {"about", "hmat", "nodes", "distances", "speeds", "pmem", "cxl", "disk", "kernel", "set_up", "tests", "power_cuts"}
+    WORDS = {"about", "hmat", "nodes", "distances", "speeds", "pmem", "disk", "kernel", "set_up", "tests", "power_cuts"}
 
     def __init__(self, path):
         self.name = path.stem
@@ -50,7 +49,6 @@ class Model:
         self.distances = [line.split() for line in its.get("distances", [])]
         self.speeds = [line.split() for line in its.get("speeds", [])]
         self.pmem = its.get("pmem", [])
-        self.cxl = its.get("cxl", [])
         self.disk = its.get("disk")
         self.kernel = its.get("kernel", "")
         self.set_up = its.get("set_up", "")
@@ -66,13 +64,11 @@ class Model:
             names += EXT4_MODULES
         if self.pmem:
             names += PMEM_MODULES
-        if self.cxl:
-            names += CXL_MODULES
         return names
 
     def machine(self, folder):
         """QEMU's arguments for this machine."""
-        options = ["q35"] + ["hmat=on"] * self.hmat + ["nvdimm=on"] * bool(self.pmem) + ["cxl=on"] * bool(self.cxl)
+        options = ["q35"] + ["hmat=on"] * self.hmat + ["nvdimm=on"] * bool(self.pmem)
         total = sum(bytes_of(node["size"]) for node in self.nodes if "size" in node)
         behind = sum(bytes_of(device["size"]) for device in self.pmem)
         memory = f"{total >> 20}M"
@@ -101,14 +97,6 @@ class Model:
             node = f",node={device['node']}" if "node" in device else ""
             arguments += ["-object", f"memory-backend-file,id=nv{number},share=on,mem-path={file},size={device['size']}",
                           "-device", f"nvdimm,id=nvd{number},memdev=nv{number}{node}"]
-        for number, device in enumerate(self.cxl):
-            file = folder / f"cxl{number}"
-            arguments += ["-object", f"memory-backend-file,id=cm{number},share=on,mem-path={file},size={device['size']}",
-                          "-object", f"memory-backend-file,id=cl{number},share=on,mem-path={file}.lsa,size=1M",
-                          "-device", f"pxb-cxl,bus_nr={52 + 16 * number},bus=pcie.0,id=cxlbus{number}",
-                          "-device", f"cxl-rp,port={number},bus=cxlbus{number},id=cxlport{number},chassis=0,slot={number + 2}",
-                          "-device", f"cxl-type3,bus=cxlport{number},memdev=cm{number},lsa=cl{number},id=cxlmem{number}",
-                          "-M", f"cxl-fmw.{number}.targets.0=cxlbus{number},cxl-fmw.{number}.size=4G"]
         if self.disk:
             arguments += ["-drive", f"file={folder / 'disk'},if=virtio,format=raw,cache=none"]
         return arguments
@@ -116,7 +104,6 @@ class Model:
     def make_files(self, folder):
         """Sparse files behind the devices. Those that are there are kept: a power cut is about what they hold."""
         wanted = [(f"pmem{number}", device["size"]) for number, device in enumerate(self.pmem)]
-        wanted += [(f"cxl{number}", device["size"]) for number, device in enumerate(self.cxl)]
         if self.disk:
             wanted.append(("disk", self.disk))
         for name, size in wanted:
