@@ -26,9 +26,6 @@ class ExtentSource {
     [[nodiscard]] virtual bool decommit(char*, std::size_t) { return false; }
     [[nodiscard]] virtual bool commit(char*, std::size_t) { return true; }
 
-    // True where unused memory of an extent costs something: the heap then grows in steps of 1 MiB.
-    [[nodiscard]] virtual bool prefers_small_growth() const { return false; }
-
     // Around a fork, with every growth lock held: parent and child must not see each other's later stores.
     virtual void before_fork() {}
 

@@ -30,7 +30,6 @@ class FileSource final : public ExtentSource {
     bool map(char* address, std::size_t size) override;
     bool decommit(char* address, std::size_t size) override;
     bool commit(char* address, std::size_t size) override;
-    bool prefers_small_growth() const override { return true; }
     std::size_t capacity() override;  // the limit, or the size of the file system
     void before_fork() override;
     void dispose() override;

@@ -13,7 +13,6 @@ class FixedSource final : public ExtentSource {
 
     bool map(char*, std::size_t) override { return true; }
     bool maps_zeroed() const override { return false; }
-    bool prefers_small_growth() const override { return true; }
     std::size_t capacity() override { return capacity_; }
     void dispose() override;
 

@@ -46,12 +46,10 @@ bool make_arena(memkind* kind, jemalloc::ExtentHooks* hooks, unsigned* arena) {
         return false;
     }
     __atomic_fetch_add(&arena_count, 1, __ATOMIC_RELAXED);
-    // jemalloc grows an arena by ever larger extents; what is not used of them would hold blocks of a file,
-    // or count against a limit.
-    constexpr std::size_t kSmallStep = std::size_t{1} << 20;
-    constexpr std::size_t kUsualStep = std::size_t{16} << 20;
-    const std::size_t largest_growth = kind->source->prefers_small_growth() ? kSmallStep : kUsualStep;
-    set_arena(kind, *arena, "retain_grow_limit", largest_growth);
+    // jemalloc grows an arena by ever larger extents; what is not used of them would hold blocks of a file, or count
+    // against a limit, and no trimming reaches it.
+    constexpr std::size_t kLargestGrowth = std::size_t{1} << 20;
+    set_arena(kind, *arena, "retain_grow_limit", kLargestGrowth);
     if (kind->gives_back_at_once)
         set_arena(kind, *arena, "dirty_decay_ms", ssize_t{0});
     return true;
