@@ -3,13 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "tests/support/temporary_directory.hpp"
 
 using namespace terrace;
 using namespace terrace::kinds;
@@ -157,10 +162,48 @@ FactsPointer read_machine(const std::string& name) {
 
 std::string expected_for(const std::string& name) {
     std::ifstream file(std::string(TERRACE_TOPOLOGIES) + "/" + name + ".choices");
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::string text;
+    for (std::string line; std::getline(file, line);)
+        if (line.empty() || line.front() != '#')  // the reasons
+            text += line + "\n";
+    return text;
+}
+
+// What /sys said on a machine, as tests/lab wrote it down, as a tree of files again.
+FactsPointer read_saved_sys(const std::string& name) {
+    const tests::TemporaryDirectory tree;
+    std::ifstream file(std::string(TERRACE_TOPOLOGIES) + "/" + name + ".sys");
+    for (std::string line; std::getline(file, line);) {
+        const std::size_t tab = line.find('\t');
+        const std::filesystem::path path = tree.file(line.substr(0, tab).c_str());
+        std::string content = tab == std::string::npos ? "" : line.substr(tab + 1);
+        std::filesystem::create_directories(path.parent_path());
+        if (content.starts_with("-> ")) {
+            std::filesystem::create_symlink(content.substr(3), path);
+            continue;
+        }
+        for (std::size_t at; (at = content.find("\\n")) != std::string::npos;)
+            content.replace(at, 2, "\n");
+        std::ofstream(path) << content;
+    }
+    FactsPointer facts = no_facts();
+    topology::read_sysfs(tree.path(), "/nowhere", facts.get());
+    topology::complete_neighbourhoods(facts.get());
+    return facts;
+}
+
+// The machines of tests/lab/models, as they were seen from inside.
+std::vector<std::string> lab_machines() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(TERRACE_TOPOLOGIES))
+        if (entry.path().extension() == ".sys")
+            names.push_back(entry.path().stem());
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 class DescribedMachine : public testing::TestWithParam<const char*> {};
+class LabMachine : public testing::TestWithParam<std::string> {};
 
 }  // namespace
 
@@ -175,6 +218,30 @@ INSTANTIATE_TEST_SUITE_P(NodeChoice, DescribedMachine,
                                          "no_hmat", "hbm_only", "grace_hopper", "xeon_max_snc4",
                                          "knights_landing", "cpuset"),
                          [](const auto& its) { return std::string(its.param); });
+
+// The kernel's word alone, where libhwloc is missing.
+TEST_P(LabMachine, GivesEachKindItsNodesByTheKernelsWord) {
+    EXPECT_EQ(all_of(*read_saved_sys(GetParam())), expected_for(GetParam()));
+}
+TEST_P(LabMachine, GivesEachKindItsNodesByHwlocsWord) {
+    const FactsPointer facts = read_machine(GetParam());
+    if (facts == nullptr)
+        GTEST_SKIP() << "libhwloc.so.15 is not installed";
+    // Huge pages and KMEM devices are in /sys only, and this is not that machine.
+    const FactsPointer by_kernel = read_saved_sys(GetParam());
+    for (unsigned node = 0; node < kMostNodes; ++node) {
+        facts->nodes[node].kmem_dax = by_kernel->nodes[node].kmem_dax;
+        std::copy(std::begin(by_kernel->nodes[node].huge_pages), std::end(by_kernel->nodes[node].huge_pages),
+                  std::begin(facts->nodes[node].huge_pages));
+    }
+    std::copy(std::begin(by_kernel->huge_pages), std::end(by_kernel->huge_pages),
+              std::begin(facts->huge_pages));
+    std::copy(std::begin(by_kernel->huge_pages_extra), std::end(by_kernel->huge_pages_extra),
+              std::begin(facts->huge_pages_extra));
+    EXPECT_EQ(all_of(*facts), expected_for(GetParam()));
+}
+INSTANTIATE_TEST_SUITE_P(NodeChoice, LabMachine, testing::ValuesIn(lab_machines()),
+                         [](const auto& its) { return its.param; });
 
 TEST(NodeChoice, NeedsNoNodesWhereTheKernelNamesNone) {
     const FactsPointer facts = no_facts();
