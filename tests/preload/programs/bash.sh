@@ -19,7 +19,7 @@ trap 'echo leaving' EXIT
 for i in 1 2 3 4; do (echo "job $i" >"job.$i"; exit "$i") & done
 wait
 cat job.*
-kill -USR1 $$ 2>/dev/null & trap 'echo signalled' USR1; wait
+trap 'echo signalled' USR1; kill -USR1 $$ 2>/dev/null & wait
 mapfile -t lines < <(seq 1 5000); echo "${lines[4999]}"
 echo "abc123" | { read -r line; [[ $line =~ ([a-z]+)([0-9]+) ]] && echo "${BASH_REMATCH[2]}"; }
 exit 7
