@@ -115,17 +115,18 @@ explain_what_is_still_missing() {
     [ ${#absent[@]} -eq 0 ] || die "could not install: ${absent[*]}. The end of $package_log:" "$(tail -n 8 "$package_log")"
 }
 
-# build_preset NAME: configures and builds in build/NAME; quick when nothing changed.
+# build_preset NAME [TARGET]: configures and builds in build/NAME; quick when nothing changed.
 build_preset() {
+    local target=${2:-all}
     command -v cmake >/dev/null || die "cmake is missing (and TERRACE_NO_INSTALL is set)"
     mkdir -p "build/$1"
     local log=build/$1/configure.log
     cmake --preset "$1" >"$log" 2>&1 || die "cmake --preset $1 failed:" "$(tail -n 20 "$log")"
     # Only what matters goes to a log file; a person at a terminal sees ninja's progress line.
     if [ -t 1 ]; then
-        cmake --build --preset "$1"
+        cmake --build --preset "$1" --target "$target"
     else
         log=build/$1/build.log
-        cmake --build --preset "$1" >"$log" 2>&1 || die "building $1 failed:" "$(grep -m 40 -E 'error|FAILED|warning' "$log" || tail -n 40 "$log")"
+        cmake --build --preset "$1" --target "$target" >"$log" 2>&1 || die "building $1 failed:" "$(grep -m 40 -E 'error|FAILED|warning' "$log" || tail -n 40 "$log")"
     fi
 }
