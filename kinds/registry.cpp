@@ -61,15 +61,10 @@ void unlock_outer() {
     preparing_lock().unlock();
 }
 
-void reinitialise_outer() {
-    for_each_kind(
-        [](memkind* kind) { for_each_shard(kind, [](Shard* shard) { shard->lock.reinitialise(); }); });
-    arenas_lock().reinitialise();
-    thread_caches_lock().reinitialise();
+// The child's one thread is the one that took the locks, so it may let go of them.
+void unlock_outer_in_child() {
     forget_caches_of_other_threads();
-    registry_lock.reinitialise();
-    fixed_lock.reinitialise();
-    preparing_lock().reinitialise();
+    unlock_outer();
 }
 
 void lock_inner() {
@@ -82,10 +77,6 @@ void lock_inner() {
 
 void unlock_inner() {
     for_each_kind([](memkind* kind) { kind->growth_lock.unlock(); });
-}
-
-void reinitialise_inner() {
-    for_each_kind([](memkind* kind) { kind->growth_lock.reinitialise(); });
 }
 
 unsigned count_cpus() {
@@ -164,7 +155,7 @@ void initialise() {
     if (!__atomic_compare_exchange_n(&state, &expected, kRunning, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return;
     __atomic_store_n(&cpu_count, count_cpus(), __ATOMIC_RELAXED);
-    pthread_atfork(lock_inner, unlock_inner, reinitialise_inner);
+    pthread_atfork(lock_inner, unlock_inner, unlock_inner);
     jemalloc::call_at_thread_end(close_caches_of_this_thread);
     // The first call makes jemalloc register its own handlers. Arena 0 serves whoever asks in a thread that
     // jemalloc has let go of, and such memory must be known to be ours too.
@@ -173,7 +164,7 @@ void initialise() {
         log_error(
             "jemalloc refuses extent hooks for arena 0 (%d); memory allocated at a thread's end may be lost",
             error);
-    pthread_atfork(lock_outer, unlock_outer, reinitialise_outer);
+    pthread_atfork(lock_outer, unlock_outer, unlock_outer_in_child);
     __atomic_store_n(&state, kDone, __ATOMIC_RELEASE);
 }
 

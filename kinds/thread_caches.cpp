@@ -54,7 +54,7 @@ void put_bins_to_use(ThreadCache* cache) {
 
 // REQUIRES: caches_lock is held.
 void unlink(ThreadCache* cache) {
-    *cache->home = nullptr;
+    __atomic_store_n(cache->home, static_cast<ThreadCache*>(nullptr), __ATOMIC_RELAXED);
     // Its thread may be at work with other kinds, and write the same number; then it writes the cache first.
     __atomic_store_n(cache->last_owner, 0U, __ATOMIC_RELAXED);
     if (cache->previous != nullptr)
@@ -126,7 +126,7 @@ ThreadCache* open_cache(memkind* kind) {
     if (cache->next != nullptr)
         cache->next->previous = cache;
     kind->caches = cache;
-    *home = cache;
+    __atomic_store_n(home, cache, __ATOMIC_RELAXED);
     return cache;
 }
 

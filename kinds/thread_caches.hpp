@@ -56,8 +56,9 @@ extern TERRACE_TLS ThreadCaches thread_caches;
 // This thread's cache of a kind, nullptr when it has none. 1 load.
 inline ThreadCache* cache_of(unsigned owner) {
     if (owner < kNearCaches) [[likely]]
-        return thread_caches.near[owner];
-    return thread_caches.far == nullptr ? nullptr : thread_caches.far[owner];
+        return __atomic_load_n(&thread_caches.near[owner], __ATOMIC_RELAXED);
+    return thread_caches.far == nullptr ? nullptr
+                                        : __atomic_load_n(&thread_caches.far[owner], __ATOMIC_RELAXED);
 }
 
 // The same, for an owner that a block's address told. A thread frees into the same cache again and again: a

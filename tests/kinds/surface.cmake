@@ -8,7 +8,7 @@ set_tests_properties(surface_names surface_headers PROPERTIES LABELS unit)
 
 terrace_test(NAME cpp_allocators_test LABELS unit
   SOURCES cpp_allocators_test.cpp cpp_allocators_everywhere.cpp LIBRARIES ${_kinds})
-set_property(TEST cpp_allocators_test APPEND PROPERTY LABELS concurrent)
+terrace_label(concurrent cpp_allocators_test)
 terrace_test(NAME hbw_test LABELS unit SOURCES hbw_test.cpp LIBRARIES ${_kinds})
 foreach(_name surface_test surface_environment_test)
   terrace_test(NAME ${_name} LABELS unit SOURCES ${_name}.cpp surface_program.c LIBRARIES ${_kinds})
