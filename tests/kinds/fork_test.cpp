@@ -50,6 +50,8 @@ TEST_F(FileKindFork, TheChildsWritesStayInTheChild) {
     EXPECT_TRUE(all(memory, kMiB, 'p'));
 }
 
+#if !defined(__SANITIZE_THREAD__) && \
+    !defined(__SANITIZE_ADDRESS__)  // their forked children cannot make threads
 // glibc gives the stacks of the threads that a child lacks, their thread-local storage included, to the child's own threads,
 // and unmaps most of them when the first of those ends.
 TEST_F(FileKindFork, TheChildMayDestroyAKindThatOtherThreadsOfTheParentUsed) {
@@ -73,6 +75,7 @@ TEST_F(FileKindFork, TheChildMayDestroyAKindThatOtherThreadsOfTheParentUsed) {
     for (std::thread& thread : threads)
         thread.join();
 }
+#endif
 
 TEST_F(FileKindFork, TheChildKeepsTheSnapshotWhileTheParentWritesAndFrees) {
     char* const kept = filled(kMiB, 'a');
