@@ -9,6 +9,7 @@
 #include "kinds/heap.hpp"
 #include "kinds/places.hpp"
 #include "kinds/registry.hpp"
+#include "src/own_memory.hpp"
 
 using namespace terrace;
 using namespace terrace::kinds;
@@ -100,9 +101,8 @@ int memkind_create_fallback(const memkind_t* kinds, size_t count, memkind_t* kin
         if (kinds[i] == nullptr || !is_kind(kinds[i]) ||
             (kinds[i]->parts != nullptr && kinds[i]->choice == nullptr))
             return invalid(EINVAL);
-    void* const memory =
-        mmap(nullptr, count * sizeof(memkind_t), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    void* const memory = map_own_memory(count * sizeof(memkind_t));
+    if (memory == nullptr)
         return MEMKIND_ERROR_MALLOC;
     memcpy(memory, kinds, count * sizeof(memkind_t));
     const int result = add_kind({.name = "memkind_fallback",

@@ -16,6 +16,7 @@
 #include "src/check.hpp"
 #include "src/files.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds {
 namespace {
@@ -77,9 +78,8 @@ FileSource* FileSource::create(const char* directory, std::size_t limit) {
         errno = length == 0 ? ENOENT : ENAMETOOLONG;
         return nullptr;
     }
-    void* const memory =
-        mmap(nullptr, sizeof(FileSource), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    void* const memory = map_own_memory(sizeof(FileSource));
+    if (memory == nullptr)
         return nullptr;
     FileSource* const source = new (memory) FileSource;
     // Files are made again after each fork, wherever the process has gone by then.

@@ -1,4 +1,5 @@
 #include "kinds/fixed_source.hpp"
+#include "src/own_memory.hpp"
 
 #include <sys/mman.h>
 
@@ -7,9 +8,8 @@
 namespace terrace::kinds {
 
 FixedSource* FixedSource::create(std::size_t capacity) {
-    void* const memory =
-        mmap(nullptr, sizeof(FixedSource), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? nullptr : new (memory) FixedSource(capacity);
+    void* const memory = map_own_memory(sizeof(FixedSource));
+    return memory == nullptr ? nullptr : new (memory) FixedSource(capacity);
 }
 
 void FixedSource::dispose() {

@@ -10,6 +10,7 @@
 
 #include "src/check.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 #include "src/topology.hpp"
 
 namespace terrace::kinds {
@@ -24,12 +25,6 @@ char* round_down(char* address, std::size_t unit) {
 
 char* round_up(char* address, std::size_t unit) {
     return round_down(address + (unit - 1), unit);
-}
-
-void* map_zeroed(std::size_t size) {
-    void* const memory =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? nullptr : memory;
 }
 
 // Makes the range reserved addresses again, without a moment in which it is free for others.
@@ -51,8 +46,8 @@ HugeSource* HugeSource::create(std::size_t page_size, NodePolicy policy, const N
     REQUIRES(policy != NodePolicy::kWeightedInterleave && (policy == NodePolicy::kNone || !nodes.empty()));
     // 512 KiB, touched as far as it is used
     constexpr std::size_t kListSize = kMostGivenBack * sizeof(char*);
-    void* const memory = map_zeroed(sizeof(HugeSource));
-    void* const list = map_zeroed(kListSize);
+    void* const memory = map_own_memory(sizeof(HugeSource));
+    void* const list = map_own_memory(kListSize);
     if (memory == nullptr || list == nullptr) {
         if (memory != nullptr)
             munmap(memory, sizeof(HugeSource));

@@ -12,6 +12,7 @@
 
 #include "src/check.hpp"
 #include "src/mutex.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds::node_budget {
 namespace {
@@ -180,11 +181,9 @@ unsigned find(const char* address) {
 // False when there is no place to write it down.
 bool add(const NodeSet& nodes, const Credit* source, const char* start, std::size_t size) {
     if (ranges == nullptr) {
-        void* const memory = mmap(nullptr, kMostRanges * sizeof(Range), PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED)
+        ranges = static_cast<Range*>(map_own_memory(kMostRanges * sizeof(Range)));
+        if (ranges == nullptr)
             return false;
-        ranges = static_cast<Range*>(memory);
     }
     const unsigned at = find(start);
     if (at > 0 && ranges[at - 1].end() == start && ranges[at - 1].source == source) {

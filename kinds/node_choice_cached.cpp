@@ -10,6 +10,7 @@
 #include "kinds/static_kinds.hpp"
 #include "src/check.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds {
 namespace {
@@ -27,15 +28,9 @@ constinit Remembered hbw_nodes = {"MEMKIND_HBW_NODES"};
 constinit Remembered hbw_threshold = {"MEMKIND_HBW_THRESHOLD"};
 constinit Remembered dax_kmem_nodes = {"MEMKIND_DAX_KMEM_NODES"};
 
-template <typename T>
-T* map_zeroed(std::size_t size) {
-    void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? nullptr : static_cast<T*>(memory);
-}
-
 const char* copy_of(const char* text) {
     const std::size_t size = strnlen(text, kLongestValue) + 1;
-    char* const copy = map_zeroed<char>(size);
+    char* const copy = static_cast<char*>(map_own_memory(size));
     if (copy != nullptr)
         memcpy(copy, text, size - 1);
     return copy;
@@ -140,7 +135,8 @@ const NodeChoice& choose_nodes(StaticKind kind) {
     const NodeEnvironment environment = environment_of(kind);
     const topology::Facts* const facts =
         needs_details(environment, kind) ? topology::detailed_facts() : topology::basic_facts();
-    NodeChoice* const made = facts == nullptr ? nullptr : map_zeroed<NodeChoice>(sizeof(NodeChoice));
+    NodeChoice* const made =
+        facts == nullptr ? nullptr : static_cast<NodeChoice*>(map_own_memory(sizeof(NodeChoice)));
     if (made == nullptr)
         return no_memory;  // and ask again another time
     if (const Complaint complaint = choose_nodes(*facts, environment, kind, made);

@@ -8,6 +8,7 @@
 
 #include "src/check.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 #include "src/topology.hpp"
 
 namespace terrace::kinds {
@@ -19,11 +20,6 @@ void say_unbound(int error) {
     static bool said = false;
     if (!__atomic_exchange_n(&said, true, __ATOMIC_ACQ_REL))
         log_info("mbind: %s; memory is not bound to its nodes", strerror(error));
-}
-
-void* map_zeroed(std::size_t size) {
-    void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? nullptr : memory;
 }
 
 // Each stripe is a mapping of its own to the kernel, which allows 65,530 (vm.max_map_count): 1,024 for each
@@ -65,7 +61,7 @@ NodeSource* NodeSource::create(NodePolicy policy, const NodeSet& nodes, const un
     REQUIRES((policy == NodePolicy::kWeightedInterleave) == (weights != nullptr));
     Stripes* stripes = nullptr;
     if (weights != nullptr) {
-        stripes = static_cast<Stripes*>(map_zeroed(sizeof(Stripes)));
+        stripes = static_cast<Stripes*>(map_own_memory(sizeof(Stripes)));
         if (stripes == nullptr)
             return nullptr;
         for (unsigned node = nodes.next(0); node < kMostNodes; node = nodes.next(node + 1)) {
@@ -74,7 +70,7 @@ NodeSource* NodeSource::create(NodePolicy policy, const NodeSet& nodes, const un
             ++stripes->count;
         }
     }
-    void* const memory = map_zeroed(sizeof(NodeSource));
+    void* const memory = map_own_memory(sizeof(NodeSource));
     if (memory == nullptr) {
         if (stripes != nullptr)
             munmap(stripes, sizeof *stripes);

@@ -8,6 +8,7 @@
 #include "kinds/thread_caches.hpp"
 #include "src/check.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds {
 namespace {
@@ -27,9 +28,8 @@ std::size_t first_window_for(const NodeChoice& choice) {
 
 // Makes the inner kinds of a kind with several places. Returns 0 or a MEMKIND_ERROR_* number.
 int make_places(memkind* kind, const NodeChoice& choice) {
-    void* const memory = mmap(nullptr, choice.place_count * sizeof(memkind*), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    void* const memory = map_own_memory(choice.place_count * sizeof(memkind*));
+    if (memory == nullptr)
         return MEMKIND_ERROR_MALLOC;
     memkind** const places = static_cast<memkind**>(memory);
     for (unsigned place = 0; place < choice.place_count; ++place) {

@@ -14,6 +14,7 @@
 #include "src/check.hpp"
 #include "src/jemalloc/thread_end.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds {
 namespace {
@@ -99,13 +100,8 @@ void* slot_memory[kMaxKinds];  // (registry_lock)
 
 // REQUIRES: registry_lock is held.
 void* memory_for_slot(unsigned slot) {
-    if (slot_memory[slot] == nullptr) {
-        void* const memory =
-            mmap(nullptr, sizeof(memkind), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED)
-            return nullptr;
-        slot_memory[slot] = memory;
-    }
+    if (slot_memory[slot] == nullptr)
+        slot_memory[slot] = map_own_memory(sizeof(memkind));
     return slot_memory[slot];
 }
 

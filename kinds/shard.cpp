@@ -10,6 +10,7 @@
 #include "kinds/registry.hpp"
 #include "src/check.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 #include "src/page_map.hpp"
 
 namespace terrace::kinds {
@@ -25,12 +26,6 @@ constexpr std::size_t kChunk = std::size_t{256} << 10;
 // A run's second page holds its length in pages, where a span's address would be; such an entry has this class.
 constexpr unsigned kRunLength = 62;
 
-void* map_memory(std::size_t size) {
-    void* const memory =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? nullptr : memory;
-}
-
 // REQUIRES: shard->lock is held.
 Span* make_descriptor(Shard* shard, unsigned class_number) {
     const std::size_t size = span_descriptor_size(class_number);
@@ -39,7 +34,7 @@ Span* make_descriptor(Shard* shard, unsigned class_number) {
         return used_before;
     }
     if (shard->chunk_left < size) {
-        auto* const chunk = static_cast<Shard::Chunk*>(map_memory(kChunk));
+        auto* const chunk = static_cast<Shard::Chunk*>(map_own_memory(kChunk));
         if (chunk == nullptr)
             return nullptr;
         *chunk = {shard->chunks, kChunk};
@@ -217,7 +212,7 @@ void report_wrong_free(const void* pointer, const char* why) {
 }
 
 Shard* make_shard(memkind* kind) {
-    void* const memory = map_memory(kChunk);
+    void* const memory = map_own_memory(kChunk);
     if (memory == nullptr)
         return nullptr;
     Shard* const shard = new (memory) Shard{};

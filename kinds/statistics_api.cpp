@@ -14,6 +14,7 @@
 #include "kinds/statistics.hpp"
 #include "src/jemalloc/jemalloc.hpp"
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 
 using namespace terrace;
 using namespace terrace::kinds;
@@ -42,9 +43,8 @@ struct Text {
         const std::size_t size = strlen(piece);
         if (length + size >= room && !is_cut) {
             const std::size_t wanted = (length + size + 1) * 2 + (std::size_t{64} << 10);
-            void* const larger =
-                mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-            if (larger == MAP_FAILED) {
+            void* const larger = map_own_memory(wanted);
+            if (larger == nullptr) {
                 is_cut = true;
                 return;
             }

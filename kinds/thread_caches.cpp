@@ -7,6 +7,7 @@
 
 #include "kinds/registry.hpp"
 #include "src/check.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds {
 
@@ -28,18 +29,12 @@ constexpr std::size_t slots_before(unsigned class_number) {
 constexpr std::size_t kCacheBytes =
     (sizeof(ThreadCache) + slots_before(kCachedClasses + 1) * sizeof(void*) + 4095) / 4096 * 4096;
 
-void* map_memory(std::size_t size) {
-    void* const memory =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? nullptr : memory;
-}
-
 // Where this thread looks for its cache of a kind; nullptr when there is no memory for the table.
 ThreadCache** home_of(unsigned owner) {
     if (owner < kNearCaches)
         return &thread_caches.near[owner];
     if (thread_caches.far == nullptr)
-        thread_caches.far = static_cast<ThreadCache**>(map_memory(kFarBytes));
+        thread_caches.far = static_cast<ThreadCache**>(map_own_memory(kFarBytes));
     return thread_caches.far == nullptr ? nullptr : &thread_caches.far[owner];
 }
 
@@ -110,7 +105,7 @@ ThreadCache* open_cache(memkind* kind) {
     [[maybe_unused]] const int error = jemalloc::read_value("thread.tcache.enabled", &enabled);
     ThreadCache** const home = home_of(owner);
     Shard* const shard = home == nullptr ? nullptr : shard_for_this_thread(kind);
-    void* const memory = shard == nullptr ? nullptr : map_memory(kCacheBytes);
+    void* const memory = shard == nullptr ? nullptr : map_own_memory(kCacheBytes);
     errno = saved_errno;
     if (memory == nullptr)
         return nullptr;

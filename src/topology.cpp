@@ -1,4 +1,5 @@
 #include "src/topology.hpp"
+#include "src/own_memory.hpp"
 
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -11,9 +12,7 @@ namespace {
 
 // Only rows of nodes with CPUs become resident: 3 pages for each.
 Facts* map_facts() {
-    void* const memory = mmap(nullptr, sizeof(Facts), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? nullptr : static_cast<Facts*>(memory);
+    return static_cast<Facts*>(map_own_memory(sizeof(Facts)));
 }
 
 // hwloc reads its environment with getenv: a privileged program must not be shown a machine of the caller's.

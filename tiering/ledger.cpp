@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "src/mutex.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::tiering {
 namespace {
@@ -98,9 +99,8 @@ LedgerPage* claim_page() {
 }
 
 LedgerPage* map_page() {
-    void* memory = mmap(nullptr, sizeof(Batch), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
+    void* memory = map_own_memory(sizeof(Batch));
+    if (memory == nullptr)
         return nullptr;
     Batch* batch = static_cast<Batch*>(memory);  // zero bytes are an empty page
     batch->pages[0].owned.store(true, std::memory_order_relaxed);
