@@ -105,7 +105,7 @@ TEST_F(MemtierThreshold, ConstraintsAreCheckedWhenTheMemoryIsMade) {
 TEST_F(MemtierThreshold, SizesDecideAndCallocCountsAsAWhole) {
     set_count(0);  // thresholds stay
     construct(4);
-    const auto kind_of_new = [this](auto allocate) {
+    const auto kind_of_new = [](auto allocate) {
         void* block = allocate();
         const memkind_t kind = memkind_detect_kind(block);
         memtier_free(block);
