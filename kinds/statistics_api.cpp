@@ -78,52 +78,6 @@ Text jemallocs_statistics(const char* options) {
     return text;
 }
 
-// Passes jemalloc's JSON on, but for the brace that closes it: ours comes before that.
-struct JsonTail {
-    WriteCallback write;
-    void* opaque;
-    char held_back[64];  // closing braces and blanks, the last that came
-    std::size_t length;
-
-    void put(const char* piece) {
-        std::size_t end = strlen(piece);
-        while (end > 0 && (piece[end - 1] == '}' || piece[end - 1] == '\n' || piece[end - 1] == '\t' ||
-                           piece[end - 1] == ' '))
-            --end;
-        if (end > 0 || length + strlen(piece) >= sizeof held_back) {
-            held_back[length] = '\0';
-            write(opaque, held_back);
-            length = 0;
-        }
-        if (end > 0) {
-            char text[256];
-            for (const char* at = piece; at < piece + end;) {
-                const std::size_t part =
-                    piece + end - at < 255 ? static_cast<std::size_t>(piece + end - at) : 255;
-                memcpy(text, at, part);
-                text[part] = '\0';
-                write(opaque, text);
-                at += part;
-            }
-        }
-        const std::size_t rest = strlen(piece + end);
-        memcpy(held_back + length, piece + end, rest);
-        length += rest;
-    }
-
-    // Everything but the last brace.
-    void finish() {
-        while (length > 0 && held_back[length - 1] != '}')
-            --length;
-        held_back[length > 0 ? length - 1 : 0] = '\0';
-        write(opaque, held_back);
-    }
-};
-
-void put_json(void* tail, const char* piece) {
-    static_cast<JsonTail*>(tail)->put(piece);
-}
-
 __attribute__((format(printf, 3, 4))) void print(WriteCallback write, void* opaque, const char* format, ...) {
     char line[256];
     va_list arguments;
@@ -253,11 +207,10 @@ int memkind_stats_print(void (*write_cb)(void*, const char*), void* cbopaque, me
     const bool json = (bits & MEMKIND_STAT_PRINT_JSON_FORMAT) != 0;
     Text text = jemallocs_statistics(letters);
     const bool is_cut = text.is_cut;
-    if (!is_cut && text.start != nullptr && json) {
-        JsonTail tail = {write_cb, cbopaque, {}, 0};
-        put_json(&tail, text.start);
-        tail.finish();
-    } else if (!is_cut && text.start != nullptr) {
+    if (!is_cut && text.start != nullptr) {
+        // Ours goes before the brace that closes jemalloc's.
+        if (char* const closing = strrchr(text.start, '}'); json && closing != nullptr)
+            *closing = '\0';
         write_cb(cbopaque, text.start);
     }
     text.release();
