@@ -25,9 +25,10 @@ void* take_cached_size(memkind* kind, unsigned class_number) {
     ThreadCache* cache = cache_of(owner_number(kind->slot));
     if (cache == nullptr)
         cache = open_cache(kind);
-    if (cache != nullptr)
-        return cache->bins[class_number].count > 0 ? allocate(kind, size_class(class_number).size)
-                                                   : refill_and_take(cache, class_number);
+    if (cache != nullptr) {
+        void* const block = allocate_cached(kind, size_class(class_number).size);
+        return block != nullptr ? block : refill_and_take(cache, class_number);
+    }
     // A thread that is ending, or no memory for a cache.
     Shard* const shard = shard_for_this_thread(kind);
     void* block = nullptr;
@@ -140,12 +141,10 @@ void* allocate_slowly(memkind_t kind, std::size_t size) {
     // The parts of a kind have caches of their own.
     if (state_of(kind) == KindState::kSeveral && kind->choice != nullptr) {
         memkind* const place = place_for_this_cpu(kind);
-        if (cache_of(owner_number(place->slot)) != nullptr)
-            kind = place;
+        if (size <= kMostCached)
+            if (void* const block = allocate_cached(place, size); block != nullptr)
+                return block;
     }
-    const ThreadCache* const cache = cache_of(owner_number(kind->slot));
-    if (cache != nullptr && size <= kMostCached && cache->bins[class_of_size(size)].count > 0)
-        return allocate(kind, size);
     const int saved_errno = errno;
     void* const block = allocate_with(kind, size, 1, false);
     if (block != nullptr)

@@ -95,11 +95,6 @@ inline void deallocate(void* pointer) {
         deallocate_slowly(pointer);
 }
 
-// As deallocate, for callers that know the kind.
-inline void deallocate_in(memkind_t, void* pointer) {
-    deallocate(pointer);
-}
-
 // Moves a small block to a fuller span, when that helps to empty its own. The new address; nullptr when it
 // stayed. REQUIRES: kind_of(pointer) is not nullptr.
 void* move_to_better_place(void* pointer);

@@ -37,7 +37,7 @@ Span* make_descriptor(Shard* shard, unsigned class_number) {
         auto* const chunk = static_cast<Shard::Chunk*>(map_own_memory(kChunk));
         if (chunk == nullptr)
             return nullptr;
-        *chunk = {shard->chunks, kChunk};
+        *chunk = {shard->chunks};
         shard->chunks = chunk;
         shard->chunk_next = reinterpret_cast<char*>(chunk) + 64;
         shard->chunk_left = kChunk - 64;
@@ -157,7 +157,7 @@ class SpanReturn {
         }
         span_ = span;
         base_ = span->base;
-        bytes_ = span->used_bytes();
+        bytes_ = span->its_class().span_size;
     }
 
     void finish() {
@@ -232,7 +232,7 @@ void destroy_shard(Shard* shard) {
     destroy_arena(shard->kind, shard->arena);
     for (Shard::Chunk* chunk = shard->chunks; chunk != nullptr;) {
         Shard::Chunk* const next = chunk->next;
-        munmap(chunk, chunk->size);
+        munmap(chunk, kChunk);
         chunk = next;
     }
     munmap(shard, kChunk);

@@ -32,7 +32,6 @@ struct Shard {
     // Descriptors of spans come from chunks of memory that belong to the shard and go with it.
     struct Chunk {
         Chunk* next;
-        std::size_t size;
     } * chunks;                 // (lock)
     char* chunk_next;           // (lock)
     std::size_t chunk_left;     // (lock)

@@ -28,7 +28,6 @@ struct alignas(64) Span {
 
     [[nodiscard]] const SizeClass& its_class() const { return size_class(class_number); }
     [[nodiscard]] unsigned word_count() const { return (its_class().blocks + 63U) / 64; }
-    [[nodiscard]] std::size_t used_bytes() const { return its_class().span_size; }
     [[nodiscard]] bool is_empty() const { return free_count == its_class().blocks; }
 
     // Marks every block as free.

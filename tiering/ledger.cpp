@@ -4,7 +4,6 @@
 #include "tiering/ledger.hpp"
 
 #include <pthread.h>
-#include <sys/mman.h>
 
 #include "src/mutex.hpp"
 #include "src/own_memory.hpp"

@@ -214,7 +214,7 @@ int aligned_result(void** memptr, size_t alignment, size_t size, Allocate alloca
 __attribute__((noinline)) void free_own(memkind_t kind, void* block) {
     const int saved_errno = errno;
     tiering::account(kinds::slot_of(kind), -bytes_in(block));
-    kinds::deallocate_in(kind, block);
+    kinds::deallocate(block);
     errno = saved_errno;
 }
 
