@@ -36,8 +36,7 @@ bool punch_hole(char* address, std::size_t size) {
 }
 
 bool fill_hole(char* address, std::size_t size) {
-    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
-    return madvise(address, size, kPopulateWrite) == 0;
+    return madvise(address, size, MADV_POPULATE_WRITE) == 0;
 }
 
 // Replaces a mapping by anonymous memory with the same contents. Holes that a full disk cannot fill are

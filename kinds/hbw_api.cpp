@@ -101,14 +101,7 @@ int hbw_verify_memory_region(void* addr, size_t size, int flags) {
     if ((flags & HBW_TOUCH_PAGES) != 0 && !touch_pages(addr, size))
         return EFAULT;
     memkind_t const all = &static_kinds[kHbwAll];
-    NodeSet nodes;
-    if (availability(all) == 0) {
-        for_each_part(all, [&](memkind* part) {
-            if (const NodeSet* const its = part->source == nullptr ? nullptr : part->source->nodes();
-                its != nullptr)
-                nodes.add_all(*its);
-        });
-    }
+    const NodeSet nodes = availability(all) == 0 ? nodes_of(all) : NodeSet{};
     switch (where_pages_lie(addr, size, nodes)) {
         case PagesLie::kInside:
             return 0;

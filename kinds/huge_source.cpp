@@ -16,7 +16,6 @@
 namespace terrace::kinds {
 namespace {
 
-constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
 constexpr int kPageSizeShift = 26;  // MAP_HUGE_SHIFT
 
 char* round_down(char* address, std::size_t unit) {
@@ -94,7 +93,7 @@ char* HugeSource::map_pages(std::size_t size) {
         }
     }
     // A reservation is good for a page of any node; a bound page must be fetched to be sure of it.
-    if (policy_ == NodePolicy::kBind && !unbound_ && madvise(memory, size, kPopulateWrite) != 0 &&
+    if (policy_ == NodePolicy::kBind && !unbound_ && madvise(memory, size, MADV_POPULATE_WRITE) != 0 &&
         errno != EINVAL) {
         munmap(memory, size);
         return nullptr;
@@ -186,16 +185,11 @@ bool HugeSource::commit(char* address, std::size_t size) {
 }
 
 std::size_t HugeSource::capacity() {
-    const topology::Facts* const facts = topology::basic_facts();
-    if (facts == nullptr)
-        return 0;
-    const topology::HugePage which = page_size_ == std::size_t{2} << 20 ? topology::k2MiB : topology::k1GiB;
-    std::uint64_t pages =
-        policy_ == NodePolicy::kNone ? facts->huge_pages[which] + facts->huge_pages_extra[which] : 0;
     if (policy_ != NodePolicy::kNone)
-        for (unsigned node = nodes_.next(0); node < kMostNodes; node = nodes_.next(node + 1))
-            pages += facts->nodes[node].huge_pages[which];
-    return pages * page_size_;
+        return topology::capacity_of(nodes_, page_size_);
+    const topology::Facts* const facts = topology::basic_facts();
+    const topology::HugePage which = topology::huge_page_of(page_size_);
+    return facts == nullptr ? 0 : (facts->huge_pages[which] + facts->huge_pages_extra[which]) * page_size_;
 }
 
 void HugeSource::dispose() {

@@ -25,26 +25,11 @@ NodeSet nodes_of_all_places(const NodeChoice& choice) {
     return nodes;
 }
 
-std::size_t memory_of(const NodeSet& nodes, std::size_t huge_page_size) {
-    const topology::Facts* const facts = topology::basic_facts();
-    std::size_t total = 0;
-    for (unsigned node = nodes.next(0); facts != nullptr && node < kMostNodes; node = nodes.next(node + 1)) {
-        const topology::NodeFacts& its = facts->nodes[node];
-        if (huge_page_size == 0)
-            total += its.capacity;
-        else
-            total +=
-                huge_page_size *
-                its.huge_pages[huge_page_size == std::size_t{1} << 30 ? topology::k1GiB : topology::k2MiB];
-    }
-    return total;
-}
-
 // REQUIRES: the kind is available.
 std::size_t capacity_of_available(memkind* kind) {
     // Places may share nodes, which count once.
     if (state_of(kind) == KindState::kSeveral && kind->choice != nullptr)
-        return memory_of(nodes_of_all_places(*kind->choice), kind->choice->huge_page_size);
+        return topology::capacity_of(nodes_of_all_places(*kind->choice), kind->choice->huge_page_size);
     std::size_t total = 0;
     for_each_part(kind, [&](memkind* part) {
         if (part->source != nullptr)
@@ -72,25 +57,17 @@ ssize_t memkind_get_capacity(memkind_t kind) {
 }
 
 int memkind_get_nodes(memkind_t kind, unsigned long* mask, unsigned long maxnode) {
-    constexpr unsigned long kWordBits = 8 * sizeof(unsigned long);
     if (kind == nullptr || (mask == nullptr && maxnode != 0))
         return MEMKIND_ERROR_INVALID;
     if (const int error = availability(kind); error != MEMKIND_SUCCESS)
         return error;
     if (state_of(kind) == KindState::kNotPrepared)
         prepare(kind);
-    NodeSet nodes;
-    memkind* const near_us =
-        state_of(kind) == KindState::kSeveral && kind->choice != nullptr ? place_for_this_cpu(kind) : kind;
-    for_each_part(near_us, [&](memkind* part) {
-        if (const NodeSet* const its = part->source == nullptr ? nullptr : part->source->nodes();
-            its != nullptr)
-            nodes.add_all(*its);
-    });
+    const NodeSet nodes = nodes_of(
+        state_of(kind) == KindState::kSeveral && kind->choice != nullptr ? place_for_this_cpu(kind) : kind);
     if (maxnode < kMostNodes && nodes.next(static_cast<unsigned>(maxnode)) < kMostNodes)
         return MEMKIND_ERROR_INVALID;
-    for (unsigned long word = 0; word < maxnode / kWordBits + (maxnode % kWordBits != 0); ++word)
-        mask[word] = word < kMostNodes / kWordBits ? nodes.words()[word] : 0;
+    nodes.write_to(mask, maxnode);
     return MEMKIND_SUCCESS;
 }
 

@@ -14,8 +14,6 @@
 namespace terrace::kinds {
 namespace {
 
-constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
-
 void say_unbound(int error) {
     static bool said = false;
     if (!__atomic_exchange_n(&said, true, __ATOMIC_ACQ_REL))
@@ -114,7 +112,7 @@ bool NodeSource::take(char* address, std::size_t size, bool is_new) {
         }
     }
     if (grant == Grant::kAtOnce && is_budgeted()) {
-        if (madvise(address, size, kPopulateWrite) == 0)
+        if (madvise(address, size, MADV_POPULATE_WRITE) == 0)
             node_budget::populated(size);
         else if (errno != EINVAL && errno != ENOSYS)
             // not a kernel that cannot, but memory that is not there
@@ -141,11 +139,7 @@ bool NodeSource::purge(char* address, std::size_t size) {
 }
 
 std::size_t NodeSource::capacity() {
-    const topology::Facts* const facts = topology::basic_facts();
-    std::size_t bytes = 0;
-    for (unsigned node = nodes_.next(0); facts != nullptr && node < kMostNodes; node = nodes_.next(node + 1))
-        bytes += facts->nodes[node].capacity;
-    return policy_ == NodePolicy::kNone ? AnonymousSource::capacity() : bytes;
+    return policy_ == NodePolicy::kNone ? AnonymousSource::capacity() : topology::capacity_of(nodes_, 0);
 }
 
 void NodeSource::dispose() {

@@ -1,7 +1,5 @@
 // Three functions that memkind exports without declaring them in a header: its own tools and tests use them,
 // and ours do (tools/hbw_nodes, tools/auto_dax_kmem_nodes).
-#include <string.h>
-
 #include "include/memkind.h"
 #include "kinds/node_choice.hpp"
 
@@ -16,11 +14,7 @@ int write_nodes(StaticKind kind, unsigned long* nodemask, unsigned long maxnode)
     const NodeChoice& choice = choose_nodes(kind);
     if (choice.error != 0 || nodemask == nullptr)
         return choice.error;
-    constexpr unsigned long kWordBits = 8 * sizeof(unsigned long);
-    memset(nodemask, 0, (maxnode + kWordBits - 1) / kWordBits * sizeof *nodemask);
-    const NodeSet& nodes = choice.nodes[0];
-    for (unsigned node = nodes.next(0); node < kMostNodes && node < maxnode; node = nodes.next(node + 1))
-        nodemask[node / kWordBits] |= 1UL << (node % kWordBits);
+    choice.nodes[0].write_to(nodemask, maxnode);
     return MEMKIND_SUCCESS;
 }
 

@@ -45,11 +45,10 @@ bool touch_pages(void* address, std::size_t size) {
     PageRange pages{};
     if (!pages_of(address, size, &pages))
         return false;
-    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
     void* const first = reinterpret_cast<void*>(pages.first);
-    if (madvise(first, pages.count * pages.page_size, kPopulateWrite) == 0)
+    if (madvise(first, pages.count * pages.page_size, MADV_POPULATE_WRITE) == 0)
         return true;
-    // EINVAL: an older kernel, or memory of a device, which it does not populate.
+    // EINVAL: a kernel before 5.14, or memory of a device, which it does not populate.
     if (errno != EINVAL)
         return false;
     for (std::size_t page = 0; page < pages.count; ++page)

@@ -1,7 +1,5 @@
 #include "kinds/places.hpp"
 
-#include <sys/mman.h>
-
 #include "kinds/huge_source.hpp"
 #include "kinds/node_source.hpp"
 #include "kinds/registry.hpp"
@@ -118,6 +116,16 @@ int availability(memkind* kind) {
     for (unsigned i = 0; i < kind->part_count && error != MEMKIND_SUCCESS; ++i)
         error = availability(kind->parts[i]);
     return error;
+}
+
+NodeSet nodes_of(memkind* kind) {
+    NodeSet nodes;
+    for_each_part(kind, [&nodes](memkind* part) {
+        const NodeSet* const its = part->source == nullptr ? nullptr : part->source->nodes();
+        if (its != nullptr)
+            nodes.add_all(*its);
+    });
+    return nodes;
 }
 
 Mutex& preparing_lock() {

@@ -46,6 +46,9 @@ void for_each_part(memkind* kind, Action action) {
     }
 }
 
+// The nodes that the kind's parts take memory from.
+NodeSet nodes_of(memkind* kind);
+
 // Held while a kind is prepared; for fork().
 Mutex& preparing_lock();
 

@@ -19,6 +19,14 @@ constexpr int kPreferredMany = 5;
 
 }  // namespace
 
+void NodeSet::write_to(unsigned long* mask, unsigned long count) const {
+    for (unsigned long word = 0; word * kWordBits < count; ++word) {
+        const unsigned long left = count - word * kWordBits;
+        const unsigned long wanted = left < kWordBits ? (1UL << left) - 1 : ~0UL;
+        mask[word] = word < kMostNodes / kWordBits ? words_[word] & wanted : 0;
+    }
+}
+
 bool read_node_file(const char* path, NodeSet* nodes) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)

@@ -58,6 +58,8 @@ class NodeSet {
     }
     bool operator==(const NodeSet&) const = default;
     const unsigned long* words() const { return words_; }
+    // Writes the nodes below `count` to a mask of that many bits, and 0 to the bits after them.
+    void write_to(unsigned long* mask, unsigned long count) const;
 
   private:
     static constexpr unsigned kWordBits = 8 * sizeof(unsigned long);

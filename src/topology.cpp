@@ -1,19 +1,14 @@
 #include "src/topology.hpp"
-#include "src/own_memory.hpp"
 
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "src/log.hpp"
+#include "src/own_memory.hpp"
 
 namespace terrace::topology {
 namespace {
-
-// Only rows of nodes with CPUs become resident: 3 pages for each.
-Facts* map_facts() {
-    return static_cast<Facts*>(map_own_memory(sizeof(Facts)));
-}
 
 // hwloc reads its environment with getenv: a privileged program must not be shown a machine of the caller's.
 bool may_use_hwloc() {
@@ -29,7 +24,8 @@ bool hwloc_describes_another_machine() {
 const Facts* look_up(const Facts** known, bool with_hwloc) {
     if (const Facts* facts = __atomic_load_n(known, __ATOMIC_ACQUIRE); facts != nullptr)
         return facts;
-    Facts* const fresh = map_facts();
+    // Only rows of nodes with CPUs become resident: 3 pages for each.
+    auto* const fresh = static_cast<Facts*>(map_own_memory(sizeof(Facts)));
     if (fresh == nullptr)
         return nullptr;
     read_sysfs("/sys", "/proc/self/status", fresh);
@@ -55,6 +51,17 @@ const Facts* basic_facts() {
 
 const Facts* detailed_facts() {
     return look_up(&known_details, true);
+}
+
+std::size_t capacity_of(const NodeSet& nodes, std::size_t huge_page_size) {
+    const Facts* const facts = basic_facts();
+    std::size_t bytes = 0;
+    for (unsigned node = nodes.next(0); facts != nullptr && node < kMostNodes; node = nodes.next(node + 1)) {
+        const NodeFacts& its = facts->nodes[node];
+        bytes += huge_page_size == 0 ? its.capacity
+                                     : huge_page_size * its.huge_pages[huge_page_of(huge_page_size)];
+    }
+    return bytes;
 }
 
 void complete_neighbourhoods(Facts* facts) {

@@ -15,6 +15,9 @@ inline constexpr unsigned kMostCpus = 8192;  // the kernel's largest build (CONF
 inline constexpr std::uint16_t kNoNode = 0xffff;
 
 enum HugePage : unsigned { k2MiB, k1GiB, kHugePageSizes };
+constexpr HugePage huge_page_of(std::size_t size) {
+    return size == std::size_t{1} << 30 ? k1GiB : k2MiB;
+}
 
 struct NodeFacts {
     std::uint64_t capacity = 0;                  // bytes, huge pages included; 0: a node without memory
@@ -66,6 +69,10 @@ struct Facts {
 // Both describe hwloc's machine instead of this one where HWLOC_XMLFILE or HWLOC_SYNTHETIC names one.
 const Facts* basic_facts();
 const Facts* detailed_facts();
+
+// Bytes of all memory of these nodes, or of their huge pages of 2 MiB or 1 GiB, used or not; 0 for `huge_page_size` means all.
+// By basic_facts.
+std::size_t capacity_of(const NodeSet& nodes, std::size_t huge_page_size);
 
 // The parts of the above, for tests. REQUIRES: `facts` is zeroed (hwloc: or filled by read_sysfs).
 
