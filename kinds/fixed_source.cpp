@@ -1,9 +1,10 @@
 #include "kinds/fixed_source.hpp"
-#include "src/own_memory.hpp"
 
 #include <sys/mman.h>
 
 #include <new>
+
+#include "src/own_memory.hpp"
 
 namespace terrace::kinds {
 
