@@ -138,14 +138,16 @@ class SpanReturn {
         return static_cast<std::size_t>(static_cast<const char*>(block) - base_) < bytes_;
     }
 
-    // REQUIRES: the block is in the span.
-    void put(const void* block) {
-        const unsigned index = span_->index_of(block);
-        if (span_->block(index) != block)
-            return report_wrong_free(block, "not the start of a block");
-        if (!span_->put(index))
-            return report_wrong_free(block, "the block is free already");
-        ++returned_;
+    // Returns how many of the blocks, from the first on, are dealt with. REQUIRES: the first is in the span.
+    unsigned put(void* const* blocks, unsigned count) {
+        const unsigned put = span_->put(blocks, count);
+        returned_ += put;
+        if (put == count || !takes(blocks[put]))
+            return put;
+        const void* const wrong = blocks[put];
+        report_wrong_free(wrong, span_->block(span_->index_of(wrong)) == wrong ? "the block is free already"
+                                                                               : "not the start of a block");
+        return put + 1;
     }
 
     void turn_to(Span* span) {
@@ -272,7 +274,7 @@ unsigned take_blocks(Shard* shard, unsigned class_number, void** blocks, unsigne
 void give_blocks_back(void* const* blocks, unsigned count) {
     Emptied emptied;
     SpanReturn to_span(emptied);
-    for (unsigned i = 0; i < count; ++i) {
+    for (unsigned i = 0; i < count;) {
         if (!to_span.takes(blocks[i])) {
             const Entry entry = page_map::entry_of(blocks[i]);
             const unsigned class_number = page_map::class_in(entry);
@@ -281,16 +283,16 @@ void give_blocks_back(void* const* blocks, unsigned count) {
                 emptied.free_all();
             }
             if (class_number - 1 >= kCachedClasses) {
-                report_wrong_free(blocks[i], "the block is free already");
+                report_wrong_free(blocks[i++], "the block is free already");
                 continue;
             }
             if (class_number > kSmallClasses) {
-                free_run(blocks[i]);
+                free_run(blocks[i++]);
                 continue;
             }
             to_span.turn_to(reinterpret_cast<Span*>(page_map::span_in(entry)));
         }
-        to_span.put(blocks[i]);
+        i += to_span.put(blocks + i, count - i);
     }
     to_span.finish();
     emptied.free_all();

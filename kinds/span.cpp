@@ -35,16 +35,33 @@ unsigned Span::take(void** end, unsigned wanted) {
     return taken;
 }
 
-bool Span::put(unsigned index) {
-    const unsigned word = index / 64;
-    const std::uint64_t bit = std::uint64_t{1} << index % 64;
-    if ((free_bits[word] & bit) != 0)
-        return false;
-    __atomic_store_n(&free_bits[word], free_bits[word] | bit, __ATOMIC_RELAXED);
-    ++free_count;
-    if (word < first_word)
-        first_word = static_cast<std::uint16_t>(word);
-    return true;
+unsigned Span::put(void* const* blocks, unsigned count) {
+    const SizeClass its = its_class();
+    unsigned put = 0;
+    unsigned lowest = first_word;
+    // The bits of one word at a time: blocks that come together were mostly taken together.
+    unsigned word = 0;
+    std::uint64_t bits = free_bits[0];
+    for (; put < count; ++put) {
+        const auto offset = static_cast<std::size_t>(static_cast<const char*>(blocks[put]) - base);
+        if (offset >= its.span_size)
+            break;
+        const unsigned index = index_of(blocks[put]);
+        if (index / 64 != word) {
+            __atomic_store_n(&free_bits[word], bits, __ATOMIC_RELAXED);
+            word = index / 64;
+            bits = free_bits[word];
+        }
+        const std::uint64_t bit = std::uint64_t{1} << index % 64;
+        if (std::size_t{index} * its.size != offset || (bits & bit) != 0)
+            break;
+        bits |= bit;
+        lowest = word < lowest ? word : lowest;
+    }
+    __atomic_store_n(&free_bits[word], bits, __ATOMIC_RELAXED);
+    free_count = static_cast<std::uint16_t>(free_count + put);
+    first_word = static_cast<std::uint16_t>(lowest);
+    return put;
 }
 
 bool Span::is_valid() const {

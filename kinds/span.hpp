@@ -47,8 +47,9 @@ struct alignas(64) Span {
         return (__atomic_load_n(&free_bits[index / 64], __ATOMIC_RELAXED) >> index % 64 & 1) != 0;
     }
 
-    // Makes a block free again. False, and nothing done, when it is free already.
-    [[nodiscard]] bool put(unsigned index);
+    // Makes blocks free again, up to the first that lies elsewhere, or is not the start of a block, or is free already.
+    // Returns how many.
+    [[nodiscard]] unsigned put(void* const* blocks, unsigned count);
 
     // free_count agrees with the bits, no bit lies beyond the last block or before first_word.
     [[nodiscard]] bool is_valid() const;

@@ -1,6 +1,7 @@
 #include "kinds/thread_caches.hpp"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <new>
@@ -63,8 +64,7 @@ void unlink(ThreadCache* cache) {
 void give_back(CacheBin& bin, std::uint32_t count) {
     // The oldest ones: what was freed last is still in the processor's caches.
     give_blocks_back(bin.blocks, count);
-    for (std::uint32_t i = count; i < bin.count; ++i)
-        bin.blocks[i - count] = bin.blocks[i];
+    memmove(bin.blocks, bin.blocks + count, (bin.count - count) * sizeof *bin.blocks);
     __atomic_store_n(&bin.count, bin.count - count, __ATOMIC_RELAXED);
 }
 
