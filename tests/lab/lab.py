@@ -78,8 +78,9 @@ class Model:
         memory = f"{total >> 20}M"
         if self.pmem:
             memory += f",slots={len(self.pmem)},maxmem={(total + behind + (1 << 30)) >> 20}M"
+        # erms: kernel and C library would copy and clear by "rep movsb", which the emulation does byte by byte.
         cpus = 1 + max(int(cpu) for node in self.nodes for cpu in re.findall(r"\d+", node.get("cpus", "")))
-        arguments = ["-accel", "tcg", "-machine", ",".join(options), "-cpu", "max", "-m", memory, "-smp", str(cpus)]
+        arguments = ["-accel", "tcg", "-machine", ",".join(options), "-cpu", "max,erms=off", "-m", memory, "-smp", str(cpus)]
         for node in self.nodes:
             number, option = node["node"], f"node,nodeid={node['node']}"
             if "size" in node:
