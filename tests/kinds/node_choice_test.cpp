@@ -192,17 +192,18 @@ FactsPointer read_saved_sys(const std::string& name) {
     return facts;
 }
 
-// The machines of tests/lab/models, as they were seen from inside.
-std::vector<std::string> lab_machines() {
+// The machines of tests/lab/models, as they were seen from inside, or the others, which make.py describes.
+std::vector<std::string> machines(bool of_the_lab) {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(TERRACE_TOPOLOGIES))
-        if (entry.path().extension() == ".sys")
-            names.push_back(entry.path().stem());
+        if (const std::string name = entry.path().stem();
+            entry.path().extension() == ".xml" && name.starts_with("lab_") == of_the_lab)
+            names.push_back(name);
     std::sort(names.begin(), names.end());
     return names;
 }
 
-class DescribedMachine : public testing::TestWithParam<const char*> {};
+class DescribedMachine : public testing::TestWithParam<std::string> {};
 class LabMachine : public testing::TestWithParam<std::string> {};
 
 }  // namespace
@@ -213,11 +214,19 @@ TEST_P(DescribedMachine, GivesEachKindItsNodes) {
         GTEST_SKIP() << "libhwloc.so.15 is not installed";
     EXPECT_EQ(all_of(*facts), expected_for(GetParam()));
 }
-INSTANTIATE_TEST_SUITE_P(NodeChoice, DescribedMachine,
-                         testing::Values("two_sockets_cxl_ties", "dram_hbm_cxl", "hbm_on_one_socket",
-                                         "no_hmat", "hbm_only", "grace_hopper", "xeon_max_snc4",
-                                         "knights_landing", "cpuset"),
-                         [](const auto& its) { return std::string(its.param); });
+// Where all memory is of one type, nobody calls it high-bandwidth; the user can.
+TEST(MachinesOfOneMemory, GiveEachCpuItsOwnHbmWhereTheUserNamesAll) {
+    for (const char* name : {"a64fx", "mi300a"}) {
+        const FactsPointer facts = read_machine(name);
+        if (facts == nullptr)
+            GTEST_SKIP() << "libhwloc.so.15 is not installed";
+        NodeChoice choice;
+        choose_nodes(*facts, {.hbw_nodes = "all"}, kHbw, &choice);
+        EXPECT_EQ(describe(choice), "bind {0} {1} {2} {3}") << name;
+    }
+}
+INSTANTIATE_TEST_SUITE_P(NodeChoice, DescribedMachine, testing::ValuesIn(machines(false)),
+                         [](const auto& its) { return its.param; });
 
 // The kernel's word alone, where libhwloc is missing.
 TEST_P(LabMachine, GivesEachKindItsNodesByTheKernelsWord) {
@@ -240,7 +249,7 @@ TEST_P(LabMachine, GivesEachKindItsNodesByHwlocsWord) {
               std::begin(facts->huge_pages_extra));
     EXPECT_EQ(all_of(*facts), expected_for(GetParam()));
 }
-INSTANTIATE_TEST_SUITE_P(NodeChoice, LabMachine, testing::ValuesIn(lab_machines()),
+INSTANTIATE_TEST_SUITE_P(NodeChoice, LabMachine, testing::ValuesIn(machines(true)),
                          [](const auto& its) { return its.param; });
 
 TEST(NodeChoice, NeedsNoNodesWhereTheKernelNamesNone) {

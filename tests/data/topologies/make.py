@@ -158,6 +158,26 @@ machine("xeon_max_snc4", [Node(n, 32, clusters[n]) for n in range(8)] + [Node(8 
         bandwidth={(n, m): value for n in range(8) for m, value in ((n, 32768), (8 + n, 65536))},
         latency={(n, m): value for n in range(8) for m, value in ((n, 26), (8 + n, 26))})
 
+# Grace-Hopper, one module: nine nodes. The GPU's memory is on node 1; 2 to 8 wait for parts of a divided GPU (MIG), which never
+# are near each other: 255, the largest distance there is.
+machine("grace_hopper_9_nodes", [Node(0, 480, A)] + [Node(n, 96 if n == 1 else 0, subtype="GPUMemory") for n in range(1, 9)], [A],
+        table(range(9), lambda a, b: 10 if a == b else 80 if 0 in (a, b) else 255), cpu=("ARM", 8, 0))
+
+# A64FX: one chip of four groups of cores (CMG), each with 8 GiB of HBM2, and no other memory. No HMAT. Groups are near in pairs.
+groups = [range(3 * n, 3 * n + 3) for n in range(4)]
+machine("a64fx", [Node(n, 8, groups[n]) for n in range(4)], [range(0, 12)],
+        table(range(4), lambda a, b: 10 if a == b else 20 if a // 2 == b // 2 else 30), cpu=("Fujitsu", 8, 1))
+
+# MI300A: four sockets whose CPU and GPU share 128 GiB of HBM3 (SPX, NPS1), and no other memory. No HMAT.
+machine("mi300a", [Node(n, 128, groups[n]) for n in range(4)], groups,
+        table(range(4), lambda a, b: 10 if a == b else 32), cpu=("AuthenticAMD", 25, 144))
+
+# Two sockets with DRAM and Optane memory each, the latter as KMEM DAX. Optane is larger, slower and has no CPUs. No HMAT.
+machine("two_sockets_optane", [Node(0, 192, A), Node(1, 192, B), Node(2, 744, A, infos={"DAXDevice": "dax0.0"}),
+                               Node(3, 744, B, infos={"DAXDevice": "dax1.0"})], [A, B],
+        table(range(4), lambda a, b: 10 if a == b else 17 if abs(a - b) == 2 else 21 if max(a, b) < 2 else 28),
+        cpu=("GenuineIntel", 6, 85))
+
 # Knights Landing, flat and quadrant mode: the node without CPUs is MCDRAM. The firmware gives no bandwidths.
 machine("knights_landing", [Node(0, 96, A), Node(1, 16, A)], [A], {(0, 0): 10, (0, 1): 31, (1, 0): 31, (1, 1): 10},
         cpu=("GenuineIntel", 6, 87))
