@@ -217,6 +217,27 @@ class shared_kind {
     std::uintptr_t share_;
 };
 
+// An allocator whose copies share a kind of their own, which goes with the last of them. Allocator<T> adds the constructors
+// that make the kind. What was moved from shares it as before.
+template <template <typename> class Allocator, typename T>
+class owning_allocator : public allocator_functions<Allocator, T> {
+  public:
+    // Terrace's own. Exists as long as an allocator that shares it.
+    memkind_t kind() const noexcept { return kind_.get(); }
+
+  protected:
+    // Takes `kind` over, also when it throws std::bad_alloc.
+    explicit owning_allocator(memkind_t kind) : kind_(kind) {}
+    template <typename U>
+    explicit owning_allocator(const owning_allocator<Allocator, U>& other) noexcept : kind_(other.kind_) {}
+
+  private:
+    template <template <typename> class, typename>
+    friend class owning_allocator;
+
+    shared_kind kind_;
+};
+
 }  // namespace detail
 }  // namespace libmemkind
 

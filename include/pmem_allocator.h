@@ -55,38 +55,23 @@ inline memkind_t create_kind(const char* directory, std::size_t max_size, alloca
 // Meets the standard's requirements of an allocator. One pointer; a copy is counted in a cache line of the
 // copying thread's own. Two are equal when they share the kind.
 template <typename T>
-class allocator : public detail::allocator_functions<allocator, T> {
+class allocator : public detail::owning_allocator<allocator, T> {
+    using shared = detail::owning_allocator<allocator, T>;
+
   public:
     using size_type = std::size_t;
-
-    template <class U>
-    friend class allocator;
 
     // Makes the kind; arguments and errors as memkind_create_pmem(). Throws std::invalid_argument when an
     // argument or the directory is bad, else std::runtime_error or std::bad_alloc.
     explicit allocator(const char* directory, size_type max_size,
                        allocation_policy policy = allocation_policy::DEFAULT)
-        : kind_(create_kind(directory, max_size, policy)) {}
+        : shared(create_kind(directory, max_size, policy)) {}
     explicit allocator(const std::string& directory, size_type max_size,
                        allocation_policy policy = allocation_policy::DEFAULT)
         : allocator(directory.c_str(), max_size, policy) {}
 
-    // No move constructor of its own: what was moved from shares the kind as before.
-    allocator(const allocator& other) noexcept = default;
     template <typename U>
-    allocator(const allocator<U>& other) noexcept : kind_(other.kind_) {}
-    allocator& operator=(const allocator& other) noexcept = default;
-    template <typename U>
-    allocator& operator=(const allocator<U>& other) noexcept {
-        kind_ = other.kind_;
-        return *this;
-    }
-
-    // Terrace's own. Exists as long as an allocator that shares it.
-    memkind_t kind() const noexcept { return kind_.get(); }
-
-  private:
-    detail::shared_kind kind_;
+    allocator(const allocator<U>& other) noexcept : shared(other) {}
 };
 
 }  // namespace one_pointer
