@@ -126,6 +126,42 @@ const char* pmem_check_version(unsigned major_required, unsigned minor_required)
  * library, and is good until the thread's next error. */
 const char* pmem_errormsg(void);
 
+/* ---- messages as they happen ---- */
+
+/* How serious a message is, the most serious first. */
+enum pmem_log_level {
+    PMEM_LOG_LEVEL_HARK,    /* facts about the library; as a threshold: nothing else */
+    PMEM_LOG_LEVEL_FATAL,   /* the library cannot go on */
+    PMEM_LOG_LEVEL_ERROR,   /* a function failed: what pmem_errormsg says */
+    PMEM_LOG_LEVEL_WARNING, /* something is not as it should be */
+    PMEM_LOG_LEVEL_NOTICE,
+    PMEM_LOG_LEVEL_INFO,
+    PMEM_LOG_LEVEL_DEBUG
+};
+
+/* Two limits: a message that is less serious than PMEM_LOG_THRESHOLD goes nowhere (at first: than a warning);
+ * one that is at least as serious as PMEM_LOG_THRESHOLD_AUX is also written to stderr by the library's own
+ * function (at first: PMEM_LOG_LEVEL_HARK, so errors are not). A function of yours may use the second limit
+ * for what it likes. */
+enum pmem_log_threshold { PMEM_LOG_THRESHOLD, PMEM_LOG_THRESHOLD_AUX, PMEM_LOG_THRESHOLD_MAX };
+
+/* Called in the thread that has the message, and often at the same time by several. The texts are good until it returns; it
+ * may not call this library. */
+typedef void pmem_log_function(enum pmem_log_level level, const char* file_name, unsigned line_no,
+                               const char* function_name, const char* message);
+
+#define PMEM_LOG_USE_DEFAULT_FUNCTION (NULL)
+
+/* Sends messages to `log_function`, from now on; PMEM_LOG_USE_DEFAULT_FUNCTION brings the library's own back. Its first
+ * message, of level HARK, names the library. Always returns 0. */
+int pmem_log_set_function(pmem_log_function* log_function);
+
+/* Sets or gets a limit. Return 0, or -1 with errno:
+ *   EINVAL  there is no such threshold or level; `level` is NULL
+ *   EAGAIN  another thread is setting the same limit: try again */
+int pmem_log_set_threshold(enum pmem_log_threshold threshold, enum pmem_log_level level);
+int pmem_log_get_threshold(enum pmem_log_threshold threshold, enum pmem_log_level* level);
+
 #ifdef __cplusplus
 }
 #endif

@@ -5,11 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <atomic>
+
 namespace terrace::persist {
 namespace {
 
 constexpr int kLongestMessage = 512;  // a path may be cut; the words before it say what happened
 thread_local char message[kLongestMessage];
+std::atomic<ErrorListener> error_listener{nullptr};
+
+void finish(int error) {
+    errno = error;
+    if (const ErrorListener listener = error_listener.load(std::memory_order_acquire))
+        listener(message);
+}
 
 int format_message(const char* format, va_list arguments) {
     const int length = vsnprintf(message, sizeof message, format, arguments);
@@ -23,7 +32,7 @@ void set_error(int error, const char* format, ...) {
     va_start(arguments, format);
     format_message(format, arguments);
     va_end(arguments);
-    errno = error;
+    finish(error);
 }
 
 void set_error_with_reason(int error, const char* format, ...) {
@@ -34,11 +43,15 @@ void set_error_with_reason(int error, const char* format, ...) {
     char reason[128];
     snprintf(message + length, static_cast<size_t>(kLongestMessage - length), ": %s",
              strerror_r(error, reason, sizeof reason));
-    errno = error;
+    finish(error);
 }
 
 const char* last_error_message() {
     return message;
+}
+
+void tell_errors_to(ErrorListener listener) {
+    error_listener.store(listener, std::memory_order_release);
 }
 
 }  // namespace terrace::persist

@@ -14,4 +14,8 @@ void set_error_with_reason(int error, const char* format, ...) __attribute__((fo
 
 const char* last_error_message();
 
+// Is told of each error, after the message and errno are set; nullptr: nobody is. It may not change errno.
+using ErrorListener = void (*)(const char* message);
+void tell_errors_to(ErrorListener listener);
+
 }  // namespace terrace::persist

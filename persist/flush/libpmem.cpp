@@ -1,5 +1,5 @@
 // The functions of libpmem.h: arguments and flags here, the work in the files beside.
-// Only these 23 functions leave the library; libpmem.map lists them.
+// The functions that leave the library are these and those of libpmem_log.cpp; libpmem.map lists them.
 // Thread safety: any thread.
 #pragma GCC visibility push(default)
 #include <libpmem.h>

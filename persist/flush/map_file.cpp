@@ -14,6 +14,7 @@
 
 #include "persist/flush/device_dax.hpp"
 #include "persist/flush/error_message.hpp"
+#include "persist/flush/map_hint.hpp"
 #include "persist/flush/ranges.hpp"
 
 namespace terrace::persist {
@@ -21,8 +22,6 @@ namespace {
 
 constexpr int kKnownFlags = PMEM_FILE_CREATE | PMEM_FILE_EXCL | PMEM_FILE_SPARSE | PMEM_FILE_TMPFILE;
 constexpr int kDeviceFlags = PMEM_FILE_CREATE | PMEM_FILE_SPARSE;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kGiantPage = std::size_t{1} << 30;
 
 // Closes on every way out, and keeps errno.
 class File {
@@ -48,11 +47,13 @@ bool flags_are_valid(const char* path, std::size_t length, int flags) {
     } else if ((flags & ~kKnownFlags) != 0) {
         set_error(EINVAL, "pmem_map_file: unknown flags 0x%x", static_cast<unsigned>(flags & ~kKnownFlags));
     } else if ((flags & PMEM_FILE_CREATE) == 0 && (flags & PMEM_FILE_TMPFILE) != 0) {
-        set_error(EINVAL, "pmem_map_file: PMEM_FILE_TMPFILE needs PMEM_FILE_CREATE");
+        set_error(EINVAL, "pmem_map_file: flags 0x%x: PMEM_FILE_TMPFILE needs PMEM_FILE_CREATE",
+                  static_cast<unsigned>(flags));
     } else if ((flags & PMEM_FILE_CREATE) == 0 && length != 0) {
         set_error(EINVAL, "pmem_map_file: the length must be 0 without PMEM_FILE_CREATE, it is %zu", length);
     } else if ((flags & PMEM_FILE_CREATE) != 0 && length == 0) {
-        set_error(EINVAL, "pmem_map_file: PMEM_FILE_CREATE needs a length, it is 0");
+        set_error(EINVAL, "pmem_map_file: flags 0x%x: PMEM_FILE_CREATE needs a length, it is 0",
+                  static_cast<unsigned>(flags));
     } else if (length > static_cast<std::size_t>(LLONG_MAX)) {
         set_error(EINVAL, "pmem_map_file: %zu bytes are more than a file can have", length);
     } else {
@@ -78,15 +79,46 @@ int open_temporary(const char* directory, int flags) {
     return named;
 }
 
-int open_file(const char* path, int flags, mode_t mode) {
+// A file, and what a failure has to undo.
+struct Opened {
+    int fd = -1;
+    bool is_new = false;  // it has a name that was not there before
+    off_t earlier_length = 0;
+};
+
+// Opens or creates. Whether it creates is known for certain, so that a failure later on takes away what it
+// made and nothing else.
+Opened open_file(const char* path, int flags, mode_t mode) {
     if ((flags & PMEM_FILE_TMPFILE) != 0)
-        return open_temporary(path, flags);
-    int open_flags = O_RDWR | O_CLOEXEC;
-    if ((flags & PMEM_FILE_CREATE) != 0)
-        open_flags |= O_CREAT;
-    if ((flags & PMEM_FILE_EXCL) != 0)
-        open_flags |= O_EXCL;
-    return open(path, open_flags, mode);
+        return {open_temporary(path, flags)};
+    constexpr int kAlways = O_RDWR | O_CLOEXEC;
+    if ((flags & PMEM_FILE_CREATE) == 0)
+        return {open(path, kAlways | ((flags & PMEM_FILE_EXCL) != 0 ? O_EXCL : 0))};
+    const int made = open(path, kAlways | O_CREAT | O_EXCL, mode);
+    if (made >= 0)
+        return {made, true};
+    if (errno != EEXIST || (flags & PMEM_FILE_EXCL) != 0)
+        return {};
+    // There is one, or a symbolic link to one that is not there yet.
+    const int fd = open(path, kAlways | O_CREAT, mode);
+    struct stat file = {};
+    if (fd >= 0 && fstat(fd, &file) != 0) {
+        const int saved_errno = errno;
+        close(fd);
+        errno = saved_errno;
+        return {};
+    }
+    return {fd, false, file.st_size};
+}
+
+// A create that failed leaves no partial file: a new one goes, another has its length back.
+void undo(const Opened& opened, const char* path, std::size_t length) {
+    const int saved_errno = errno;
+    if (opened.is_new)
+        unlink(path);
+    else if (opened.earlier_length < static_cast<off_t>(length))
+        (void)!ftruncate(opened.fd, opened.earlier_length);
+    errno = saved_errno;
 }
 
 // Gives the file its length, with its blocks unless it may be sparse. Returns 0 or an errno value.
@@ -102,33 +134,10 @@ int set_length(int fd, std::size_t length, int flags) {
     return error;
 }
 
-// An address at which huge pages can serve the mapping; nullptr leaves the choice to the kernel.
-void* aligned_hint(std::size_t length) {
-    if (const char* const text = secure_getenv("PMEM_MMAP_HINT")) {
-        char* end = nullptr;
-        const unsigned long long hint = strtoull(text, &end, 16);
-        if (end != text && *end == '\0')
-            return reinterpret_cast<void*>(static_cast<std::uintptr_t>(hint));
-    }
-    if (length < kHugePage)
-        return nullptr;
-    const std::size_t alignment = length >= kGiantPage ? kGiantPage : kHugePage;
-    if (length > SIZE_MAX - alignment)
-        return nullptr;
-    // Look for room, then let go of it: a thread that takes it meanwhile costs the alignment, nothing more.
-    void* const room =
-        mmap(nullptr, length + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED)
-        return nullptr;
-    munmap(room, length + alignment);
-    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(room);
-    return reinterpret_cast<void*>((begin + alignment - 1) & ~(alignment - 1));
-}
-
 // MAP_SYNC promises that a page's place in the file is durable before the page can be written. A file system
 // without it (or a kernel before 4.15) refuses, and the file is mapped the ordinary way.
 void* map_shared(int fd, std::size_t length, bool* is_synchronous) {
-    void* const hint = aligned_hint(length);
+    void* const hint = address_hint(length);
     void* address = mmap(hint, length, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
     *is_synchronous = address != MAP_FAILED;
     if (address == MAP_FAILED && (errno == EOPNOTSUPP || errno == EINVAL))
@@ -181,24 +190,28 @@ Mapping map_device(const char* path, const struct stat& device, std::size_t leng
 
 Mapping map_file(const char* path, std::size_t length, int flags, mode_t mode) {
     struct stat before = {};
-    if (path != nullptr && stat(path, &before) == 0 && is_device_dax(before))
+    const int stat_error = path != nullptr && stat(path, &before) != 0 ? errno : 0;
+    if (path != nullptr && stat_error == 0 && is_device_dax(before))
         return map_device(path, before, length, flags);
     if (!flags_are_valid(path, length, flags))
         return {};
+    if (stat_error != 0 &&
+        stat_error != ENOENT) {  // a loop of links is ELOOP, whether it is to be created or not
+        set_error_with_reason(stat_error, "pmem_map_file: cannot open '%s'", path);
+        return {};
+    }
 
-    const File file(open_file(path, flags, mode));
+    const Opened opened = open_file(path, flags, mode);
+    const File file(opened.fd);
     if (file.fd() < 0) {
         set_error_with_reason(errno, "pmem_map_file: cannot open '%s'", path);
         return {};
     }
-    // With both flags the file is certainly ours, so that a failure may take it away again.
-    const bool is_new =
-        (flags & PMEM_FILE_CREATE) != 0 && (flags & PMEM_FILE_EXCL) != 0 && (flags & PMEM_FILE_TMPFILE) == 0;
-    if ((flags & PMEM_FILE_CREATE) != 0) {
+    const bool is_creating = (flags & PMEM_FILE_CREATE) != 0;
+    if (is_creating) {
         const int error = set_length(file.fd(), length, flags);
         if (error != 0) {
-            if (is_new)
-                unlink(path);
+            undo(opened, path, length);
             set_error_with_reason(error, "pmem_map_file: cannot give '%s' %zu bytes", path, length);
             return {};
         }
@@ -210,13 +223,14 @@ Mapping map_file(const char* path, std::size_t length, int flags, mode_t mode) {
         }
         length = static_cast<std::size_t>(now.st_size);
     }
+    if (length == 0) {
+        set_error(EINVAL, "pmem_map_file: '%s' is 0 bytes long: there is nothing to map", path);
+        return {};
+    }
     const Mapping mapping =
         map_open_file(file.fd(), path, length, {0, 0, Medium::kFileWithMapSync, -1}, false);
-    if (mapping.address == nullptr && is_new) {
-        const int saved_errno = errno;
-        unlink(path);
-        errno = saved_errno;
-    }
+    if (mapping.address == nullptr && is_creating)
+        undo(opened, path, length);
     return mapping;
 }
 

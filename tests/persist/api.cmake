@@ -1,7 +1,7 @@
 # The tests of the public headers libpmemobj.h and libpmem.h, and of the flush layer under both.
 
 terrace_test(NAME persist_flush LABELS unit SOURCES api_flush_test.cpp LIBRARIES terrace_libpmem_parts)
-terrace_test(NAME persist_libpmem LABELS unit SOURCES api_libpmem_test.cpp LIBRARIES libpmem)
+terrace_test(NAME persist_libpmem LABELS unit SOURCES api_libpmem_test.cpp libpmem_log_test.cpp LIBRARIES libpmem)
 
 if(TARGET libpmemobj)
   terrace_test(NAME persist_api LABELS unit
@@ -31,4 +31,15 @@ if(TARGET libpmemobj)
   foreach(standard 11 20)
     api_program(persist_api_cpp${standard} api_cpp.cpp -std=gnu++${standard})
   endforeach()
+endif()
+
+# The same calls with Debian's libpmem and with ours; CI has the package from scripts/packages/bench.txt.
+include(${PROJECT_SOURCE_DIR}/bench/PeerPair.cmake)
+if(TARGET libpmem)
+  terrace_peer_pair(NAME libpmem_calls TERRACE libpmem PEER pmem HEADER libpmem.h SOURCES differential/libpmem_calls.c)
+endif()
+if(TARGET libpmem_calls_peer AND NOT TERRACE_SANITIZER)
+  add_test(NAME persist_libpmem_differential COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/differential/differential_test.sh
+    $<TARGET_FILE:libpmem_calls_peer> $<TARGET_FILE:libpmem_calls_terrace>)
+  set_tests_properties(persist_libpmem_differential PROPERTIES LABELS unit TIMEOUT 300)
 endif()

@@ -110,6 +110,66 @@ TEST_F(AMappedFile, IsRefusedWithTheDocumentedErrors) {
     EXPECT_EQ(errno, EINVAL);
 }
 
+// 2^42 bytes are more than a tmpfs has, and fewer than it takes.
+constexpr std::size_t kMoreThanMemory = std::size_t{1} << 42;
+
+TEST(AFailedCreate, TakesAwayTheFileThatItMade) {
+    const std::string path = "/dev/shm/terrace-failed-create-" + std::to_string(getpid());
+    unlink(path.c_str());
+    for (const int exclusive : {0, PMEM_FILE_EXCL}) {
+        EXPECT_EQ(pmem_map_file(path.c_str(), kMoreThanMemory, PMEM_FILE_CREATE | exclusive, 0600, nullptr,
+                                nullptr),
+                  nullptr);
+        EXPECT_EQ(errno, ENOSPC);
+        EXPECT_NE(access(path.c_str(), F_OK), 0) << "a partial file was left behind";
+    }
+}
+
+TEST(AFailedCreate, GivesAFileThatWasThereItsLengthBack) {
+    const std::string path = "/dev/shm/terrace-failed-create-" + std::to_string(getpid());
+    const std::string link = path + "-link";
+    const int file = open(path.c_str(), O_CREAT | O_RDWR, 0600);
+    ASSERT_GE(file, 0);
+    ASSERT_EQ(pwrite(file, "kept", 4, 4092), 4);
+    ASSERT_EQ(symlink(path.c_str(), link.c_str()), 0);
+    for (const std::string& name : {path, link}) {
+        EXPECT_EQ(pmem_map_file(name.c_str(), kMoreThanMemory, PMEM_FILE_CREATE, 0600, nullptr, nullptr),
+                  nullptr);
+        EXPECT_EQ(errno, ENOSPC);
+        struct stat now = {};
+        ASSERT_EQ(fstat(file, &now), 0);
+        EXPECT_EQ(now.st_size, 4096);
+        EXPECT_EQ(access(path.c_str(), F_OK), 0);
+        char content[5] = "";
+        EXPECT_EQ(pread(file, content, 4, 4092), 4);
+        EXPECT_STREQ(content, "kept");
+    }
+    close(file);
+    unlink(link.c_str());
+    unlink(path.c_str());
+}
+
+TEST_F(AMappedFile, ThatIsRefusedHasAMessageWithTheArgumentAndItsValue) {
+    const auto expect_message = [&](std::size_t length, int flags, const char* named, const char* value) {
+        EXPECT_EQ(map(length, flags), nullptr);
+        EXPECT_NE(strstr(pmem_errormsg(), named), nullptr) << pmem_errormsg();
+        EXPECT_NE(strstr(pmem_errormsg(), value), nullptr) << pmem_errormsg();
+    };
+    expect_message(0, 0, "open", path_.c_str());
+    expect_message(0, 0x120, "flags", "0x120");
+    expect_message(0, PMEM_FILE_TMPFILE, "flags", "0x8");
+    expect_message(0, PMEM_FILE_CREATE, "length", "0");
+    expect_message(12345, 0, "length", "12345");
+    expect_message(SIZE_MAX, PMEM_FILE_CREATE, "bytes", "18446744073709551615");
+    close(open(path_.c_str(), O_CREAT | O_RDWR, 0600));
+    expect_message(0, 0, path_.c_str(), "0 bytes");
+    expect_message(4096, PMEM_FILE_CREATE | PMEM_FILE_EXCL, path_.c_str(), "exists");
+    EXPECT_EQ(pmem_unmap(reinterpret_cast<void*>(0x1234), 99), -1);
+    EXPECT_NE(strstr(pmem_errormsg(), "0x1234"), nullptr) << pmem_errormsg();
+    EXPECT_EQ(pmem_msync(reinterpret_cast<void*>(0x1000), 77), -1);
+    EXPECT_NE(strstr(pmem_errormsg(), "77 bytes at 0x1000"), nullptr) << pmem_errormsg();
+}
+
 TEST_F(AMappedFile, IsUnmappedInWholePages) {
     char* const address = map(4 * 4096, PMEM_FILE_CREATE);
     ASSERT_NE(address, nullptr) << pmem_errormsg();
