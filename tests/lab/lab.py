@@ -25,6 +25,7 @@ NIGHTLY_CUTS = 20
 BASE_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "virtio_blk"]
 EXT4_MODULES = ["crc32c_generic", "crc32c-intel", "ext4"]
 PMEM_MODULES = ["nfit", "nd_pmem", "device_dax", "kmem", "dax_pmem"]
+CXL_MODULES = ["cxl_acpi", "cxl_pci", "cxl_mem", "cxl_pmem"]
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -38,7 +39,7 @@ def bytes_of(text):
 class Model:
     """A machine, as tests/lab/models/NAME.toml describes it; docs/lab.md explains the words."""
 
-    WORDS = {"about", "hmat", "nodes", "distances", "speeds", "pmem", "disk", "kernel", "set_up", "tests", "power_cuts"}
+    WORDS = {"about", "hmat", "nodes", "distances", "speeds", "pmem", "cxl", "disk", "kernel", "set_up", "tests", "power_cuts"}
 
     def __init__(self, path):
         self.name = path.stem
@@ -53,6 +54,7 @@ class Model:
         self.distances = [line.split() for line in its.get("distances", [])]
         self.speeds = [line.split() for line in its.get("speeds", [])]
         self.pmem = its.get("pmem", [])
+        self.cxl = its.get("cxl")
         self.disk = its.get("disk")
         self.kernel = its.get("kernel", "")
         self.set_up = its.get("set_up", "")
@@ -66,13 +68,17 @@ class Model:
         names = list(BASE_MODULES)
         if self.disk or any(device["mode"] == "fsdax" for device in self.pmem):
             names += EXT4_MODULES
-        if self.pmem:
+        if self.cxl:
+            names += CXL_MODULES
+        if self.pmem or self.cxl:
             names += PMEM_MODULES
         return names
 
     def machine(self, folder):
         """QEMU's arguments for this machine."""
         options = ["q35"] + ["hmat=on"] * self.hmat + ["nvdimm=on"] * bool(self.pmem)
+        if self.cxl:
+            options += ["cxl=on", "cxl-fmw.0.targets.0=cxl", "cxl-fmw.0.size=4G"]
         total = sum(bytes_of(node["size"]) for node in self.nodes if "size" in node)
         behind = sum(bytes_of(device["size"]) for device in self.pmem)
         memory = f"{total >> 20}M"
@@ -102,13 +108,24 @@ class Model:
             node = f",node={device['node']}" if "node" in device else ""
             arguments += ["-object", f"memory-backend-file,id=nv{number},share=on,mem-path={file},size={device['size']}",
                           "-device", f"nvdimm,id=nvd{number},memdev=nv{number}{node}"]
+        if self.cxl:
+            for number, (name, size) in enumerate([("cxl", self.cxl), ("cxl-labels", "1M")]):
+                arguments += ["-object", f"memory-backend-file,id=cxl{number},share=on,mem-path={folder / name},size={size}"]
+            # Two ports, though one stays empty: of one the kernel does not program the address decoder (there is nothing to decide),
+            # and QEMU 7.2 then drops every store.
+            arguments += ["-device", "pxb-cxl,bus=pcie.0,bus_nr=12,id=cxl", "-device", "cxl-rp,bus=cxl,port=0,chassis=0,slot=2,id=cxlport0",
+                          "-device", "cxl-rp,bus=cxl,port=1,chassis=0,slot=3,id=cxlport1",
+                          "-device", "cxl-type3,bus=cxlport0,memdev=cxl0,lsa=cxl1,id=cxldevice"]
         if self.disk:
-            arguments += ["-drive", f"file={folder / 'disk'},if=virtio,format=raw,cache=none"]
+            arguments += ["-drive", f"file={folder / 'disk'},if=none,id=disk,format=raw,cache=none",
+                          "-device", "virtio-blk-pci,bus=pcie.0,drive=disk"]
         return arguments
 
     def make_files(self, folder):
         """Sparse files behind the devices. Those that are there are kept: a power cut is about what they hold."""
         wanted = [(f"pmem{number}", device["size"]) for number, device in enumerate(self.pmem)]
+        if self.cxl:
+            wanted += [("cxl", self.cxl), ("cxl-labels", "1M")]
         if self.disk:
             wanted.append(("disk", self.disk))
         for name, size in wanted:
@@ -164,7 +181,7 @@ def settings_for(model, options, extra=None):
         "model": model.name, "about": model.about, "build_dir": options.build_dir, "source_dir": SOURCE,
         "tests": " ".join(model.tests), "set_up": model.set_up, "shell": "yes" if options.shell else "no",
         "save": "yes" if options.save_topologies else "no", "kept": "no", "last": "",
-        "disk": model.disk or "no",
+        "disk": model.disk or "no", "cxl": "yes" if model.cxl else "no",
         "pmem": "\n".join(f"{bytes_of(device['size'])} {device['mode']}" for device in model.pmem),
     }
     values.update(extra or {})
@@ -207,12 +224,16 @@ def start(model, kernel, options, folder, extra=None):
     make_initrd(model, kernel, settings, folder / "initrd.cpio")
     command = ["qemu-system-x86_64", *model.machine(folder), "-kernel", str(kernel.image),
                "-initrd", str(folder / "initrd.cpio"), "-append", f"console=ttyS0 quiet nokaslr mitigations=off panic=-1 {model.kernel}",
-               "-nographic", "-no-reboot", "-nic", "none",
-               "-virtfs", "local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap",
-               "-virtfs", f"local,path={share},mount_tag=lab,security_model=none"]
+               "-nographic", "-no-reboot", "-nic", "none"]
+    for tag, path, access in (("hostroot", "/", "readonly=on,multidevs=remap"), ("lab", share, "readonly=off")):
+        command += ["-fsdev", f"local,id={tag},path={path},security_model=none,{access}",
+                    "-device", f"virtio-9p-pci,bus=pcie.0,fsdev={tag},mount_tag={tag}"]
     (folder / "command").write_text(" \\\n  ".join(command) + "\n")
-    if options.shell:
+    if options.shell and sys.stdin.isatty():
         return subprocess.Popen(command)
+    if options.shell:  # commands from a pipe: the guest's serial line would lose those that come before its shell
+        (share / "input").write_bytes(sys.stdin.buffer.read())
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL)
     with open(folder / "console.log", "wb") as console:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
 
@@ -249,7 +270,8 @@ def run_model(model, kernel, options):
             machine.kill()
             machine.wait()
     if options.shell:
-        return machine.returncode, ""
+        status = status_of(share, "shell")
+        return status[0] if status else machine.returncode, ""
     result = 0
     report = [f"{model.name}: {model.about} ({time.monotonic() - began:.0f} s)"]
     if not (share / "setup.log").exists() or (share / "setup.failed").exists():
@@ -368,6 +390,8 @@ def main():
     chosen.sort(key=lambda model: -model.power_cuts)
     with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
         results = list(pool.map(run, chosen))
+    if options.shell:
+        return results[0]
     return 1 if any(result not in (0, SKIPPED) for result in results) else \
         SKIPPED if all(result == SKIPPED for result in results) else 0
 

@@ -42,3 +42,13 @@ set_up_pmem() {
         esac
     done <<<"$pmem"
 }
+
+# The CXL device is persistent memory, the only type that QEMU 7.2 has: a region on it, a namespace, then handed to the kernel, whose
+# records of its pages stay in DRAM (-M mem): every access to the device is slow here.
+set_up_cxl() {
+    local region
+    cxl create-region -t pmem -d decoder0.0 -m mem0 || return 1
+    region=$(basename /sys/devices/platform/ACPI0017:00/root0/nvdimm-bridge0/ndbus0/region*)
+    ndctl create-namespace -r "$region" -m devdax -M mem || return 1
+    daxctl reconfigure-device --mode=system-ram "dax${region#region}.0"
+}

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -88,8 +89,11 @@ Pages touch_and_survey(char* block, std::size_t size, std::size_t page) {
         if (all_known)
             break;
     }
-    for (const int node : nodes)
-        ++pages[node];
+    // A page that does not keep what is stored is no memory, wherever it lies.
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+        ++pages[*static_cast<volatile char*>(std::max(static_cast<char*>(addresses[i]), block)) == 1
+                    ? nodes[i]
+                    : -EIO];
     return pages;
 }
 
