@@ -41,7 +41,10 @@ typedef enum memtier_policy_t {
     /* Small allocations to the first tier, larger ones to the next, and so on; the thresholds between the tiers move so
      * that the bytes in the tiers approach the ratio of the shares. See memtier_ctl_set(). */
     MEMTIER_POLICY_DYNAMIC_THRESHOLD = 1,
-    MEMTIER_POLICY_MAX_VALUE
+    MEMTIER_POLICY_MAX_VALUE,
+    /* Beyond memkind: the first tier that has room; shares mean nothing. The usual order for a fast tier that is small:
+     * give it a limit (memkind_set_limit()), or let it be full. */
+    MEMTIER_POLICY_CAPACITY_ORDER = 16
 } memtier_policy_t;
 
 /* A new builder without tiers; the caller gives it to memtier_builder_delete(). NULL when the policy is unknown (a line
@@ -67,8 +70,12 @@ struct memtier_memory* memtier_builder_construct_memtier_memory(struct memtier_b
  * No thread may be allocating from it. */
 void memtier_delete_memtier_memory(struct memtier_memory* memory);
 
-/* Sets an option of the builder's policy by name; `val` points to a value of the option's type. STATIC_RATIO has no
- * options; those of DYNAMIC_THRESHOLD begin with "policy.dynamic_threshold.":
+/* Sets an option of the builder's by name; `val` points to a value of the option's type. Beyond memkind, for every policy:
+ *
+ *   policy.strict         int     not 0: an allocation that its tier refuses fails, with ENOMEM. Default 0: another tier
+ *                                 takes it
+ *
+ * The rest is for DYNAMIC_THRESHOLD and begins with "policy.dynamic_threshold.":
  *
  *   thresholds[ID].val  size_t    allocations of fewer bytes go to tier ID or below; where the threshold starts.
  *                                 Default 1024 * (ID + 1)
@@ -84,7 +91,7 @@ void memtier_delete_memtier_memory(struct memtier_memory* memory);
 int memtier_ctl_set(struct memtier_builder* builder, const char* name, const void* val);
 
 /* At least `size` bytes in the tier that the policy chooses. When that tier is full, in the next one that has room, and
- * in MEMKIND_DEFAULT, if it is a tier, last. NULL, errno ENOMEM, when all are full. Size 0 gives NULL, errno untouched. */
+ * in MEMKIND_DEFAULT, if it is a tier, last (CAPACITY_ORDER: in order). NULL, errno ENOMEM, when all are full. Size 0 gives NULL, errno untouched. */
 void* memtier_malloc(struct memtier_memory* memory, size_t size);
 
 /* The same from one kind, counted, without a policy and without another kind to fall back to. */
@@ -132,6 +139,23 @@ int memtier_try_free(void* ptr);
 
 /* The highest that memtier_kind_allocated_size() has been, to within 16 KiB per thread, since the kind was made. */
 size_t memtier_kind_peak_size(memkind_t kind);
+
+/* What is known of a tier. The first four numbers are the kind's, of all memories that share it. */
+struct memtier_tier_statistics {
+    memkind_t kind;
+    unsigned ratio;     /* its share */
+    size_t allocated;   /* bytes now: memtier_kind_allocated_size() */
+    size_t peak;        /* memtier_kind_peak_size() */
+    size_t allocations; /* blocks that were ever allocated or resized */
+    size_t
+        refusals; /* allocations that it was asked for and had no room for: its limit, a full node, a full disk */
+    size_t passed_on; /* allocations that were its, and that another tier took or nobody could */
+};
+
+/* Writes what is known of the tier that was added as number `tier`, counted from 0. Costs three loads per thread, no lock;
+ * may be called in a signal handler. Returns 0; or -1, errno EINVAL, for a NULL or a tier that is not there. */
+int memtier_get_tier_statistics(struct memtier_memory* memory, unsigned tier,
+                                struct memtier_tier_statistics* statistics);
 
 #ifdef __cplusplus
 }

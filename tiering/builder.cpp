@@ -37,6 +37,7 @@ Record* make_record() {
 
 struct memtier_builder {
     memtier_policy_t policy = MEMTIER_POLICY_STATIC_RATIO;
+    bool is_strict = false;
     unsigned count = 0;  // INVARIANT: at most kMostTiers; kinds differ; ratios are 1 or more
     WishedTier tiers[kMostTiers] = {};
     // DYNAMIC_THRESHOLD only; the first count - 1 are there.
@@ -93,6 +94,10 @@ bool set_threshold(memtier_builder* builder, std::string_view name, const void* 
 }
 
 bool set_option(memtier_builder* builder, std::string_view name, const void* value) {
+    if (name == "policy.strict") {
+        builder->is_strict = *static_cast<const int*>(value) != 0;
+        return true;
+    }
     if (builder->policy != MEMTIER_POLICY_DYNAMIC_THRESHOLD ||
         !starts_with(name, "policy.dynamic_threshold."))
         return false;
@@ -112,10 +117,11 @@ bool set_option(memtier_builder* builder, std::string_view name, const void* val
 }  // namespace
 
 TERRACE_EXPORT memtier_builder* memtier_builder_new(memtier_policy_t policy) {
-    if (policy != MEMTIER_POLICY_STATIC_RATIO && policy != MEMTIER_POLICY_DYNAMIC_THRESHOLD) {
+    if (policy != MEMTIER_POLICY_STATIC_RATIO && policy != MEMTIER_POLICY_DYNAMIC_THRESHOLD &&
+        policy != MEMTIER_POLICY_CAPACITY_ORDER) {
         terrace::log_error(
             "memtier_builder_new: unknown policy %d; accepted: MEMTIER_POLICY_STATIC_RATIO (0), "
-            "MEMTIER_POLICY_DYNAMIC_THRESHOLD (1)",
+            "MEMTIER_POLICY_DYNAMIC_THRESHOLD (1), MEMTIER_POLICY_CAPACITY_ORDER (16)",
             static_cast<int>(policy));
         errno = EINVAL;
         return nullptr;
@@ -163,6 +169,8 @@ TERRACE_EXPORT memtier_memory* memtier_builder_construct_memtier_memory(memtier_
     if (memory == nullptr)
         return nullptr;
     memory->count = builder->count;
+    memory->is_strict = builder->is_strict;
+    memory->in_order = builder->policy == MEMTIER_POLICY_CAPACITY_ORDER;
     unsigned order = 0;
     unsigned default_tier = kMostTiers;
     for (unsigned i = 0; i < builder->count; ++i) {
@@ -171,7 +179,7 @@ TERRACE_EXPORT memtier_memory* memtier_builder_construct_memtier_memory(memtier_
         tier.slot = terrace::kinds::slot_of(tier.kind);
         tier.ratio = builder->tiers[i].ratio;
         terrace::tiering::ensure_tenant(tier.slot, tier.kind->serial);
-        if (tier.kind == MEMKIND_DEFAULT)
+        if (tier.kind == MEMKIND_DEFAULT && !memory->in_order)
             default_tier = i;
         else
             memory->fallback_order[order++] = i;

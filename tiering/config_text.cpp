@@ -16,6 +16,21 @@ string_view take_until(char separator, string_view& rest) {
     return part;
 }
 
+FaultPicture picture_of(string_view whole, const ConfigFault& fault) {
+    FaultPicture picture{};
+    constexpr unsigned kBefore = FaultPicture::kWidth / 2;
+    const size_t at = fault.column == 0 ? 0 : fault.column - 1;
+    const size_t first = whole.size() <= FaultPicture::kWidth || at < kBefore ? 0 : at - kBefore;
+    for (size_t i = 0; i < FaultPicture::kWidth && first + i < whole.size(); ++i) {
+        const char c = whole[first + i];
+        picture.text[i] = c >= ' ' && c != 0x7f ? c : '?';
+    }
+    const size_t length = fault.token.empty() ? 1 : fault.token.size();
+    for (size_t i = 0; i < FaultPicture::kWidth && i < at - first + length; ++i)
+        picture.caret[i] = i < at - first ? ' ' : i == at - first ? '^' : '~';
+    return picture;
+}
+
 bool parse_number(string_view digits, std::uint64_t& number) {
     number = 0;
     for (const char c : digits) {

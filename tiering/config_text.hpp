@@ -35,6 +35,15 @@ class ConfigText {
     std::string_view whole_;
 };
 
+// A fault for people's eyes: the text, or the part of it around the fault, and below it a caret under the fault. What a
+// terminal could misunderstand is shown as '?'. Both lines end with '\0'.
+struct FaultPicture {
+    static constexpr unsigned kWidth = 120;
+    char text[kWidth + 1];
+    char caret[kWidth + 1];
+};
+FaultPicture picture_of(std::string_view whole, const ConfigFault& fault);
+
 // The part of rest up to the separator, which is dropped; rest becomes what follows.
 std::string_view take_until(char separator, std::string_view& rest);
 

@@ -128,10 +128,12 @@ LedgerPage* acquire_page() {
     return page;
 }
 
-std::int64_t sum_of_pages(unsigned slot) {
-    std::int64_t sum = common_page.entries[slot].net.load(std::memory_order_relaxed);
-    for_each_page(
-        [&sum, slot](LedgerPage& page) { sum += page.entries[slot].net.load(std::memory_order_relaxed); });
+template <class Number>
+Number sum_of_pages(unsigned slot, std::atomic<Number> LedgerEntry::*number) {
+    Number sum = (common_page.entries[slot].*number).load(std::memory_order_relaxed);
+    for_each_page([&sum, slot, number](LedgerPage& page) {
+        sum += (page.entries[slot].*number).load(std::memory_order_relaxed);
+    });
     return sum;
 }
 
@@ -170,10 +172,11 @@ void change_tenant(unsigned slot, std::uint32_t tenant) {
         return;
     if (slot >= slots_in_use.load(std::memory_order_relaxed))
         slots_in_use.store(slot + 1, std::memory_order_release);
-    const std::int64_t left_behind = sum_of_pages(slot);
+    const std::int64_t left_behind = sum_of_pages(slot, &LedgerEntry::net);
     shared.estimate.fetch_sub(left_behind - shared.base.load(std::memory_order_relaxed),
                               std::memory_order_relaxed);
     shared.base.store(left_behind, std::memory_order_relaxed);
+    shared.allocations_base.store(sum_of_pages(slot, &LedgerEntry::allocations), std::memory_order_relaxed);
     shared.peak.store(0, std::memory_order_relaxed);
     shared.tenant.store(tenant, std::memory_order_release);
 }
@@ -181,9 +184,23 @@ void change_tenant(unsigned slot, std::uint32_t tenant) {
 }  // namespace internal
 
 std::uint64_t allocated_bytes(unsigned slot) {
-    const std::int64_t bytes =
-        sum_of_pages(slot) - internal::shared_balances[slot].base.load(std::memory_order_relaxed);
+    const std::int64_t bytes = sum_of_pages(slot, &LedgerEntry::net) -
+                               internal::shared_balances[slot].base.load(std::memory_order_relaxed);
     return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+std::uint64_t allocated_blocks(unsigned slot) {
+    return sum_of_pages(slot, &LedgerEntry::allocations) -
+           internal::shared_balances[slot].allocations_base.load(std::memory_order_relaxed);
+}
+
+void account_block(unsigned slot, std::int64_t bytes) {
+    if (LedgerPage* const page = own_page() != nullptr ? own_page() : acquire_page(); page != nullptr) {
+        count_block_in(page, slot);
+        return account(slot, bytes);
+    }
+    common_page.entries[slot].allocations.fetch_add(1, std::memory_order_relaxed);
+    account(slot, bytes);
 }
 
 std::uint64_t peak_bytes(unsigned slot) {

@@ -23,6 +23,8 @@ struct LedgerEntry {
     std::atomic<std::int64_t> net{0};
     // the part of net that the shared estimate contains; touched by the owner only
     std::int64_t published = 0;
+    // how many blocks were allocated; written by the owner only
+    std::atomic<std::uint64_t> allocations{0};
 };
 
 // One thread's page. Its numbers outlive the thread: the next owner carries on where it stopped.
@@ -33,10 +35,11 @@ struct LedgerPage {
 
 // What the policy sees of a kind; one cache line each, written once per kPublishBytes of drift.
 struct alignas(64) SharedBalance {
-    std::atomic<std::int64_t> estimate{0};  // sum of every published, minus base
-    std::atomic<std::int64_t> base{0};      // what forgotten kinds left behind in this slot
-    std::atomic<std::int64_t> peak{0};      // highest estimate
-    std::atomic<std::uint32_t> tenant{0};   // the kind that the numbers are about
+    std::atomic<std::int64_t> estimate{0};           // sum of every published, minus base
+    std::atomic<std::int64_t> base{0};               // what forgotten kinds left behind in this slot
+    std::atomic<std::int64_t> peak{0};               // highest estimate
+    std::atomic<std::uint64_t> allocations_base{0};  // as base
+    std::atomic<std::uint32_t> tenant{0};            // the kind that the numbers are about
 };
 
 namespace internal {
@@ -85,6 +88,15 @@ inline Result account_and_return(unsigned slot, std::int64_t bytes, Result resul
     return account_in(page, slot, bytes, result);
 }
 
+// Notes a block more in the kind at `slot`; its bytes are for account_in(). 1 addition, no lock.
+inline void count_block_in(LedgerPage* page, unsigned slot) {
+    std::atomic<std::uint64_t>& allocations = page->entries[slot].allocations;
+    allocations.store(allocations.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+// The same and its bytes, with or without a page.
+void account_block(unsigned slot, std::int64_t bytes);
+
 inline void account(unsigned slot, std::int64_t bytes) {
     account_and_return(slot, bytes, 0);
 }
@@ -107,6 +119,9 @@ inline std::uint64_t estimated_bytes(unsigned slot) {
 // The sum over every thread's page: exact whenever no thread is in the middle of a call, and never negative.
 // Cost: one load per thread that ever ran at the same time as others; not for allocation paths.
 std::uint64_t allocated_bytes(unsigned slot);
+
+// How many blocks were ever allocated. As allocated_bytes().
+std::uint64_t allocated_blocks(unsigned slot);
 
 // The highest the estimate has been, and at least what is allocated now.
 std::uint64_t peak_bytes(unsigned slot);

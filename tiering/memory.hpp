@@ -23,6 +23,9 @@ struct Tier {
     std::atomic<std::uint64_t> full_at{UINT64_MAX};
     // How often it was passed over since: now and then it is tried all the same, for room can come from elsewhere.
     std::atomic<std::uint32_t> passed_over{0};
+    // For memtier_get_tier_statistics().
+    std::atomic<std::uint64_t> refusals{0};
+    std::atomic<std::uint64_t> passed_on{0};
 };
 
 }  // namespace terrace::tiering
@@ -31,7 +34,9 @@ struct Tier {
 struct memtier_memory {
     unsigned count = 0;         // INVARIANT: 1 to kMostTiers, kinds differ from each other
     bool by_threshold = false;  // the policy is DYNAMIC_THRESHOLD: thresholds are in use
-    // every tier; MEMKIND_DEFAULT last if it is one
+    bool in_order = false;      // the policy is CAPACITY_ORDER: the first tier with room
+    bool is_strict = false;     // no tier stands in for another
+    // every tier; MEMKIND_DEFAULT last if it is one, but for CAPACITY_ORDER
     unsigned fallback_order[terrace::tiering::kMostTiers] = {};
     terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};
     terrace::tiering::Thresholds thresholds;

@@ -36,7 +36,7 @@ std::int64_t bytes_in(const void* block) {
 void count_allocated(const void* block) {
     const memkind_t kind = kinds::kind_of(block);
     tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
-    tiering::account(kinds::slot_of(kind), bytes_in(block));
+    tiering::account_block(kinds::slot_of(kind), bytes_in(block));
 }
 
 // Sizes that a thread's cache may have.
@@ -62,6 +62,8 @@ inline unsigned choose_by_ratio(const memtier_memory* memory, const tiering::Led
 
 // The tier that the policy wants for an allocation of `size` bytes.
 unsigned choose(memtier_memory* memory, size_t size) {
+    if (memory->in_order)
+        return 0;
     return memory->by_threshold ? choose_by_threshold(memory, size)
                                 : choose_by_ratio(memory, tiering::own_page());
 }
@@ -88,6 +90,7 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
     if (size > kLargestTellingSize)
         return;
     const std::uint64_t bytes = tiering::estimated_bytes(tier.slot);
+    tier.refusals.fetch_add(1, std::memory_order_relaxed);
     if (tier.full_at.exchange(bytes, std::memory_order_relaxed) == UINT64_MAX)
         log_info("tier %u is full at %llu bytes; its allocations go to the other tiers while it is",
                  static_cast<unsigned>(&tier - memory->tiers), static_cast<unsigned long long>(bytes));
@@ -97,6 +100,7 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
 template <class Allocate>
 __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, unsigned refused, size_t size,
                                                       Allocate allocate) {
+    memory->tiers[refused].passed_on.fetch_add(1, std::memory_order_relaxed);
     for (const bool also_full_ones : {false, true}) {
         for (unsigned i = 0; i < memory->count; ++i) {
             const unsigned index = memory->fallback_order[i];
@@ -120,12 +124,16 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
 template <class Allocate>
 void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Allocate allocate) {
     Tier& tier = memory->tiers[chosen];
-    if (!is_passed_over(tier)) {
+    if (memory->is_strict || !is_passed_over(tier)) {
         if (void* block = allocate(tier.kind)) {
             count_allocated(block);
             return block;
         }
         note_full(memory, tier, size);
+    }
+    if (memory->is_strict) {
+        errno = ENOMEM;
+        return nullptr;
     }
     return place_elsewhere(memory, chosen, size, allocate);
 }
@@ -145,8 +153,10 @@ inline void* allocate_in_tier(memtier_memory* memory, unsigned chosen, size_t si
                               tiering::LedgerPage* page) {
     const Tier& tier = memory->tiers[chosen];
     if (is_never_full(tier)) [[likely]] {
-        if (void* const block = kinds::allocate_cached(tier.kind, size); block != nullptr) [[likely]]
+        if (void* const block = kinds::allocate_cached(tier.kind, size); block != nullptr) [[likely]] {
+            tiering::count_block_in(page, tier.slot);
             return tiering::account_in(page, tier.slot, signed_bytes(kinds::size_taken_by(size)), block);
+        }
     }
     return allocate_slowly(memory, chosen, size);
 }
@@ -258,16 +268,19 @@ TERRACE_EXPORT void* memtier_malloc(memtier_memory* memory, size_t size) {
     tiering::LedgerPage* const page = tiering::own_page();
     if (!is_cacheable(size) || page == nullptr || memory->by_threshold) [[unlikely]]
         return allocate_in_memory(memory, size);
-    const unsigned chosen = memory->count == 1 ? 0 : choose_by_ratio(memory, page);
+    const unsigned chosen = memory->count == 1 || memory->in_order ? 0 : choose_by_ratio(memory, page);
     return allocate_in_tier(memory, chosen, size, page);
 }
 
 TERRACE_EXPORT void* memtier_kind_malloc(memkind_t kind, size_t size) {
-    if (is_cacheable(size) && kind != nullptr) [[likely]] {
+    tiering::LedgerPage* const page = tiering::own_page();
+    if (is_cacheable(size) && kind != nullptr && page != nullptr) [[likely]] {
         const unsigned slot = kinds::slot_of(kind);
         tiering::ensure_tenant(slot, kind->serial);
-        if (void* const block = kinds::allocate_cached(kind, size); block != nullptr) [[likely]]
-            return tiering::account_and_return(slot, signed_bytes(kinds::size_taken_by(size)), block);
+        if (void* const block = kinds::allocate_cached(kind, size); block != nullptr) [[likely]] {
+            tiering::count_block_in(page, slot);
+            return tiering::account_in(page, slot, signed_bytes(kinds::size_taken_by(size)), block);
+        }
     }
     return size == 0 ? nullptr : allocate_in_kind(kind, size);
 }
@@ -368,4 +381,21 @@ TERRACE_EXPORT size_t memtier_kind_peak_size(memkind_t kind) {
     const unsigned slot = kinds::slot_of(kind);
     tiering::ensure_tenant(slot, kind->serial);
     return tiering::peak_bytes(slot);
+}
+
+TERRACE_EXPORT int memtier_get_tier_statistics(memtier_memory* memory, unsigned tier,
+                                               struct memtier_tier_statistics* statistics) {
+    if (memory == nullptr || statistics == nullptr || tier >= memory->count) {
+        errno = EINVAL;
+        return -1;
+    }
+    const Tier& its = memory->tiers[tier];
+    *statistics = {its.kind,
+                   its.ratio,
+                   tiering::allocated_bytes(its.slot),
+                   tiering::peak_bytes(its.slot),
+                   tiering::allocated_blocks(its.slot),
+                   its.refusals.load(std::memory_order_relaxed),
+                   its.passed_on.load(std::memory_order_relaxed)};
+    return 0;
 }

@@ -46,6 +46,13 @@ refused "--thresholds: unknown key 'VAL' at column 1" -r 1:4 -t VAL:1 /bin/true
 refused "too few tiers for 'DYNAMIC_THRESHOLD'" -r 1:0 -t INIT_VAL:1000 /bin/true
 refused "--thresholds go with POLICY:DYNAMIC_THRESHOLD" --tiers "$tiers" -t INIT_VAL:1000 /bin/true
 refused "exclude each other" -r 1:4 --tiers "$tiers" /bin/true
+refused "--config excludes" --config "$dir/good" -r 1:4 /bin/true
+refused "'$dir/none' cannot be read" --config "$dir/none" /bin/true
+printf 'KIND:DRAM,RATIO:1\n# more\n KIND:DARM,RATIO:1\nPOLICY:STATIC_RATIO\n' >"$dir/bad"
+refused "memtier: $dir/bad: unknown kind 'DARM' at line 3, column 7; accepted: DRAM, " --config "$dir/bad" /bin/true
+refused "                           ^~~~" --config "$dir/bad" /bin/true
+printf 'KIND:DRAM,RATIO:1\nPOLICY:STATIC_RATIO\nTHRESHOLDS:INIT_VAL:1\n' >"$dir/bad"
+refused "THRESHOLDS go with POLICY:DYNAMIC_THRESHOLD only" --config "$dir/bad" /bin/true
 refused "no command" -r 1:4
 refused "see memtier --help" --nonsense /bin/true
 refused "see memtier --help" -r
@@ -62,6 +69,10 @@ expect "tiers that cannot be had" 78 \
 expect "thresholds of the caller's do not matter" 0 "$(MEMKIND_MEM_THRESHOLDS=x "$memtier" -r 1:0 /bin/true; echo $?)"
 "$memtier" --tiers "$tiers" --report "$dir/report" "$binary_dir/preload_leave" 1000 4096
 expect "tiers in the report" "DRAM FS_DAX" "$(echo $(awk '$1 ~ /^[01]$/ { print $2 }' "$dir/report"))"
+printf 'KIND:DRAM,RATIO:1\nKIND:REGULAR,RATIO:1\nPOLICY:DYNAMIC_THRESHOLD\nTHRESHOLDS:INIT_VAL:64,MIN_VAL:1\n' >"$dir/good"
+MEMKIND_MEM_TIERS=x "$memtier" --config "$dir/good" --report "$dir/report.json" "$binary_dir/preload_leave" 1000 4096
+expect "tiers of a file in a report in JSON" '"kind": "DRAM" "kind": "REGULAR"' \
+    "$(grep -o '"kind": "[A-Z]*"' "$dir/report.json" | tr '\n' ' ' | sed 's/ $//')"
 expect "-v shows the environment" "MEMKIND_MEM_TIERS='KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO'" \
     "$("$memtier" -v -r 1:0 /bin/true 2>&1 | grep MEMKIND_MEM_TIERS)"
 expect "-h" "memtier [OPTION...] COMMAND [ARGUMENT...]" "$("$memtier" -h | head -n 1)"

@@ -13,7 +13,7 @@ export MEMKIND_MEM_TIERING_REPORT=$dir/some
 under "$tiers" "$leave" 1000 4096
 expect "first line" "# libmemtier: bytes per tier of preload_leave" "$(head -n 1 "$dir/some" | cut -d' ' -f1-7)"
 expect "kinds" "DRAM FS_DAX" "$(echo $(column 0 2 "$dir/some") $(column 1 2 "$dir/some"))"
-expect "path" "$dir/tier" "$(column 1 6 "$dir/some")"
+expect "path" "$dir/tier" "$(column 1 9 "$dir/some")"
 in_dram=$(($(column 0 4 "$dir/some") - $(column 0 4 "$dir/none")))
 in_file=$(($(column 1 4 "$dir/some") - $(column 1 4 "$dir/none")))
 expect "bytes of 1000 blocks of 4096 in both tiers" 4096000 $((in_dram + in_file))
@@ -34,4 +34,37 @@ expect "a report that cannot be written" \
     "$(under "$tiers" "$leave" 1 1 2>&1)"
 export MEMKIND_MEM_TIERING_REPORT=1
 expect "lines on stderr" 4 "$(under "$tiers" "$leave" 1 1 2>&1 >/dev/null | wc -l)"
+
+# JSON, by the path's end or by the format; allocations, refusals and what was passed on.
+small="KIND:NODES:0,SIZE_LIMIT:16M;KIND:DRAM;POLICY:CAPACITY_ORDER"
+unset MEMKIND_MEM_TIERING_REPORT
+export MEMKIND_MEM_TIERING_REPORT=$dir/report.json
+expect "a full first tier" "50000000 bytes" "$(under "$small" "$binary_dir/preload_fill" 50000000 5000 2>&1)"
+read -r kinds peaks refused passed blocks < <(python3 - "$dir/report.json" <<'END'
+import json, sys
+report = json.load(open(sys.argv[1]))
+first, second = report["tiers"]
+print(first["kind"] + "+" + second["kind"], 0 < first["peak_bytes"] <= 16 << 20 and second["peak_bytes"] > 30 << 20,
+      first["refusals"] > 0, first["passed_on"] > 5000, first["allocations"] + second["allocations"] >= 10000)
+END
+)
+expect "kinds in JSON" "NODES+DRAM" "$kinds"
+expect "peaks, refusals, allocations passed on, allocations in JSON" "True True True True" "$peaks $refused $passed $blocks"
+export MEMKIND_MEM_TIERING_REPORT=$dir/plain MEMKIND_MEM_TIERING_REPORT_FORMAT=json
+under "$tiers" "$leave" 1 1
+expect "JSON by format" '{"library": "libmemtier"' "$(head -c 24 "$dir/plain")"
+unset MEMKIND_MEM_TIERING_REPORT_FORMAT
+
+# On a signal, while the program runs.
+export MEMKIND_MEM_TIERING_REPORT=$dir/at-signal MEMKIND_MEM_TIERING_REPORT_SIGNAL=USR2
+under "$tiers" python3 -c "
+import os, signal, sys
+held = [bytes(5000) for _ in range(20000)]
+os.kill(os.getpid(), signal.SIGUSR2)
+text = open('$dir/at-signal').read()
+print(sum(int(line.split()[3]) for line in text.splitlines()[2:]) > 100000000)" >"$dir/out" 2>&1
+expect "bytes at a signal" True "$(cat "$dir/out")"
+export MEMKIND_MEM_TIERING_REPORT_SIGNAL=NONE
+expect "a signal that is none" "terrace: MEMKIND_MEM_TIERING_REPORT_SIGNAL: 'NONE' is not a signal; accepted: a name as USR2, or a number" \
+    "$(under "$tiers" "$leave" 1 1 2>&1)"
 finish

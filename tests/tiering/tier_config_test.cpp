@@ -61,6 +61,24 @@ TEST(TierConfig, TakesTheFieldsOfATierInAnyOrderAsMemkindDoes) {
     EXPECT_EQ(config.tiers[0].size_limit, 16u << 20);
 }
 
+TEST(TierConfig, ReadsNodesLimitsAndStrictness) {
+    const std::string text =
+        "KIND:NODES:0-1+4,SIZE_LIMIT:3M;KIND:CXL,RATIO:9;KIND:NODES:7;POLICY:CAPACITY_ORDER,STRICT";
+    const TierConfig config = parse(text);
+    ASSERT_EQ(config.count, 3u);
+    EXPECT_EQ(config.tiers[0].kind, kNodesTier);
+    EXPECT_EQ(config.tiers[0].nodes, "0-1+4");
+    EXPECT_EQ(config.tiers[0].size_limit, 3u << 20);
+    EXPECT_EQ(config.tiers[0].ratio, 1u) << "CAPACITY_ORDER needs none";
+    EXPECT_EQ(config.tiers[1].kind, kCxlTier);
+    EXPECT_EQ(config.tiers[2].nodes, "7");
+    EXPECT_EQ(config.policy, TierPolicy::kCapacityOrder);
+    EXPECT_TRUE(config.strict);
+    EXPECT_FALSE(parse("KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO").strict);
+    EXPECT_STREQ(name_of(kNodesTier), "NODES");
+    EXPECT_STREQ(name_of(kCxlTier), "CXL");
+}
+
 TEST(TierConfig, TakesACommaBehindTheLastFieldAsMemkindDoes) {
     EXPECT_EQ(parse("KIND:DRAM,RATIO:1,;POLICY:STATIC_RATIO").count, 1u);
 }
@@ -122,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"KIND:DRAM ,RATIO:1;POLICY:STATIC_RATIO", 6, "DRAM ", "unknown kind"},             //
         Malformed{"KIND:,RATIO:1;POLICY:STATIC_RATIO", 6, "", "unknown kind"},                       //
         Malformed{"KIND,RATIO:1;POLICY:STATIC_RATIO", 1, "KIND", "no ':' behind"},                   //
-        Malformed{"KIND:DRAM;POLICY:STATIC_RATIO", 1, "KIND:DRAM", "no RATIO in tier"},              //
+        Malformed{"KIND:DRAM;POLICY:STATIC_RATIO", 6, "DRAM", "no RATIO in tier"},                   //
         Malformed{"RATIO:1;POLICY:STATIC_RATIO", 1, "RATIO:1", "no KIND in tier"},                   //
         Malformed{"KIND:DRAM,RATIO:0;POLICY:STATIC_RATIO", 17, "0", "bad RATIO"},                    //
         Malformed{"KIND:DRAM,RATIO:;POLICY:STATIC_RATIO", 17, "", "bad RATIO"},                      //
@@ -131,18 +149,18 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"KIND:DRAM,RATIO:4294967296;POLICY:STATIC_RATIO", 17, "4294967296", "bad RATIO"},  //
         Malformed{"KIND:DRAM,RATIO:99999999999999999999;POLICY:STATIC_RATIO", 17, "99999999999999999999",
                   "bad RATIO"},
-        Malformed{"KIND:DRAM,RATIO:1,RATIO:2;POLICY:STATIC_RATIO", 19, "RATIO", "second"},                 //
-        Malformed{"KIND:DRAM,,RATIO:1;POLICY:STATIC_RATIO", 11, "", "empty field"},                        //
-        Malformed{"KIND:DRAM, RATIO:1;POLICY:STATIC_RATIO", 11, " RATIO", "unknown key"},                  //
-        Malformed{"KIND:DRAM,SIZE:1,RATIO:1;POLICY:STATIC_RATIO", 11, "SIZE", "unknown key"},              //
-        Malformed{"KIND:DRAM,RATIO:1,POLICY:STATIC_RATIO", 19, "POLICY", "inside a tier:"},                //
-        Malformed{"KIND:DRAM,RATIO:1;;POLICY:STATIC_RATIO", 19, "", "empty section"},                      //
-        Malformed{"KIND:DRAM,RATIO:1", 18, "", kNoPolicy},                                                 //
-        Malformed{"KIND:DRAM,RATIO:1;", 19, "", kNoPolicy},                                                //
-        Malformed{"KIND:DRAM,RATIO:1;POLICY", 19, "POLICY", "no ':' behind"},                              //
-        Malformed{"KIND:DRAM,RATIO:1;POLICY:", 26, "", "unknown policy"},                                  //
-        Malformed{"KIND:DRAM,RATIO:1;POLICY:CIRCULAR", 26, "CIRCULAR", "unknown policy"},                  //
-        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO,X:1", 26, "STATIC_RATIO,X:1", "unknown policy"},  //
+        Malformed{"KIND:DRAM,RATIO:1,RATIO:2;POLICY:STATIC_RATIO", 19, "RATIO", "second"},     //
+        Malformed{"KIND:DRAM,,RATIO:1;POLICY:STATIC_RATIO", 11, "", "empty field"},            //
+        Malformed{"KIND:DRAM, RATIO:1;POLICY:STATIC_RATIO", 11, " RATIO", "unknown key"},      //
+        Malformed{"KIND:DRAM,SIZE:1,RATIO:1;POLICY:STATIC_RATIO", 11, "SIZE", "unknown key"},  //
+        Malformed{"KIND:DRAM,RATIO:1,POLICY:STATIC_RATIO", 19, "POLICY", "inside a tier:"},    //
+        Malformed{"KIND:DRAM,RATIO:1;;POLICY:STATIC_RATIO", 19, "", "empty section"},          //
+        Malformed{"KIND:DRAM,RATIO:1", 18, "", kNoPolicy},                                     //
+        Malformed{"KIND:DRAM,RATIO:1;", 19, "", kNoPolicy},                                    //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY", 19, "POLICY", "no ':' behind"},                  //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:", 26, "", "unknown policy"},                      //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:CIRCULAR", 26, "CIRCULAR", "unknown policy"},      //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO,X:1", 39, "X:1", "unknown word"},     //
         Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO;KIND:DRAM", 38, ";KIND:DRAM",
                   "text behind the policy:"},
         Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO;", 38, ";", "text behind the policy:"},      //
@@ -168,7 +186,18 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:G,RATIO:1;POLICY:STATIC_RATIO", 36, "G",
                   "bad PMEM_SIZE_LIMIT"},
         Malformed{"KIND:FS_DAX,PATH:/,PMEM_SIZE_LIMIT:17179869184G,RATIO:1;POLICY:STATIC_RATIO", 36,
-                  "17179869184G", "bad PMEM_SIZE_LIMIT"}));
+                  "17179869184G", "bad PMEM_SIZE_LIMIT"},
+        Malformed{"KIND:DRAM,SIZE_LIMIT:1T,RATIO:1;POLICY:STATIC_RATIO", 22, "1T", "bad SIZE_LIMIT"},
+        Malformed{"KIND:FS_DAX,PATH:/,SIZE_LIMIT:1M,RATIO:1;POLICY:STATIC_RATIO", 31, "1M", "bad SIZE_LIMIT"},
+        Malformed{"KIND:FS_DAX,PATH:/,SIZE_LIMIT:1G,PMEM_SIZE_LIMIT:1G,RATIO:1;POLICY:STATIC_RATIO", 50, "1G",
+                  "both SIZE_LIMIT and PMEM_SIZE_LIMIT:"},
+        Malformed{"KIND:NODES:,RATIO:1;POLICY:STATIC_RATIO", 12, "", "bad list of nodes"},        //
+        Malformed{"KIND:NODES:0+,RATIO:1;POLICY:STATIC_RATIO", 12, "0+", "bad list of nodes"},    //
+        Malformed{"KIND:NODES:2-1,RATIO:1;POLICY:STATIC_RATIO", 12, "2-1", "bad list of nodes"},  //
+        Malformed{"KIND:NODES:1-,RATIO:1;POLICY:STATIC_RATIO", 12, "1-", "bad list of nodes"},    //
+        Malformed{"KIND:NODES:all,RATIO:1;POLICY:STATIC_RATIO", 12, "all", "bad list of nodes"},  //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO,", 39, "", "unknown word"},              //
+        Malformed{"KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO,strict", 39, "strict", "unknown word"}));
 
 // Any text gives tiers or a fault that lies within the text; the sanitizer builds see reads beyond it.
 TEST(TierConfig, SurvivesRandomChangesOfAGoodText) {

@@ -142,6 +142,10 @@ const TiersInUse& tiers_in_use() {
     return in_use;
 }
 
+memtier_memory* memory_in_use() {
+    return nullptr;
+}
+
 }  // namespace terrace::preload
 
 extern "C" __attribute__((visibility("default"))) void enableAutoHBW(void) {

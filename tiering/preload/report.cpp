@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@ namespace terrace::preload {
 namespace {
 
 constexpr const char* kVariable = "MEMKIND_MEM_TIERING_REPORT";
+constexpr const char* kFormatVariable = "MEMKIND_MEM_TIERING_REPORT_FORMAT";
+constexpr const char* kSignalVariable = "MEMKIND_MEM_TIERING_REPORT_SIGNAL";
 
 // Appends to a fixed buffer; what does not fit is dropped.
 class Lines {
@@ -41,7 +44,16 @@ class Lines {
     std::size_t length_ = 0;
 };
 
-// PATH with %p replaced by the process id, so that the processes of one command do not overwrite each other's report.
+// What was wished for when the process began.
+struct Wishes {
+    bool wanted;
+    bool to_stderr;
+    bool json;
+    char pattern[PATH_MAX];
+};
+constinit Wishes wishes = {};
+
+// The path with %p replaced by the process id, so that the processes of one command do not overwrite each other's report.
 void expand_process_id(const char* pattern, char* path, std::size_t size) {
     Lines out(path, size);
     for (const char* c = pattern; *c != '\0'; ++c) {
@@ -54,28 +66,109 @@ void expand_process_id(const char* pattern, char* path, std::size_t size) {
     }
 }
 
-void report_to(const char* where, const char* text, std::size_t length) {
-    if (strcmp(where, "1") == 0) {
+// Safe in a signal handler: formats numbers and strings into its own stack, and writes.
+void write_report() {
+    const int saved_errno = errno;
+    char text[kLongestReport];
+    const std::size_t length =
+        wishes.json ? format_json_report(text, sizeof text) : format_report(text, sizeof text);
+    if (wishes.to_stderr) {
         write_all(STDERR_FILENO, text, length);
+    } else {
+        char path[PATH_MAX];
+        expand_process_id(wishes.pattern, path, sizeof path);
+        const int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (descriptor < 0 || !write_all(descriptor, text, length))
+            log_error("%s: '%s' cannot be written: %s", kVariable, path, strerrordesc_np(errno));
+        if (descriptor >= 0)
+            close(descriptor);
+    }
+    errno = saved_errno;
+}
+
+void on_signal(int) {
+    write_report();
+}
+
+// "USR1", "SIGUSR1" or "10"; 0 when it is none.
+int signal_called(const char* name) {
+    char* end = nullptr;
+    const long number = strtol(name, &end, 10);
+    if (end != name && *end == '\0')
+        return number > 0 && number < NSIG ? static_cast<int>(number) : 0;
+    if (strncmp(name, "SIG", 3) == 0)
+        name += 3;
+    for (int signal = 1; signal < NSIG; ++signal)
+        if (const char* const its = sigabbrev_np(signal); its != nullptr && strcmp(name, its) == 0)
+            return signal;
+    return 0;
+}
+
+// A program that has a use of its own for the signal takes it over; one that it ignores stays ignored.
+void report_on_signal(const char* name) {
+    const int signal = signal_called(name);
+    struct sigaction action = {};
+    if (signal == 0 || sigaction(signal, nullptr, &action) != 0) {
+        log_error("%s: '%s' is not a signal; accepted: a name as USR2, or a number", kSignalVariable, name);
         return;
     }
-    char path[PATH_MAX];
-    expand_process_id(where, path, sizeof path);
-    const int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor < 0 || !write_all(descriptor, text, length))
-        log_error("%s: '%s' cannot be written: %s", kVariable, path, strerrordesc_np(errno));
-    if (descriptor >= 0)
-        close(descriptor);
+    if (action.sa_handler != SIG_DFL)
+        return;
+    action = {};
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    if (sigaction(signal, &action, nullptr) != 0)
+        log_error("%s: '%s' cannot be caught; accepted: any signal but KILL and STOP", kSignalVariable, name);
+}
+
+__attribute__((constructor)) void at_start() {
+    const char* const where = secure_getenv(kVariable);
+    if (where == nullptr || where[0] == '\0')
+        return;
+    const std::size_t length = strlen(where);
+    if (length >= sizeof wishes.pattern) {
+        log_error("%s: longer than a path can be", kVariable);
+        return;
+    }
+    memcpy(wishes.pattern, where, length + 1);
+    wishes.to_stderr = strcmp(where, "1") == 0;
+    const char* const format = secure_getenv(kFormatVariable);
+    wishes.json = format != nullptr ? strcmp(format, "json") == 0
+                                    : length > 5 && strcmp(where + length - 5, ".json") == 0;
+    wishes.wanted = true;
+    if (const char* const signal = secure_getenv(kSignalVariable); signal != nullptr && signal[0] != '\0')
+        report_on_signal(signal);
 }
 
 __attribute__((destructor)) void at_exit() {
-    const char* where = secure_getenv(kVariable);
-    if (where == nullptr || where[0] == '\0' || tiers_in_use().count == 0)
-        return;
-    const int saved_errno = errno;
-    char text[kLongestReport];
-    report_to(where, text, format_report(text, sizeof text));
-    errno = saved_errno;
+    if (wishes.wanted && tiers_in_use().count > 0)
+        write_report();
+}
+
+memtier_tier_statistics statistics_of(unsigned tier) {
+    const TierInUse& its = tiers_in_use().tiers[tier];
+    memtier_tier_statistics statistics = {};
+    memtier_memory* const memory = memory_in_use();
+    if (memory == nullptr || memtier_get_tier_statistics(memory, tier, &statistics) != 0) {
+        statistics.ratio = its.ratio;
+        statistics.allocated = memtier_kind_allocated_size(its.memory);
+        statistics.peak = memtier_kind_peak_size(its.memory);
+    }
+    return statistics;
+}
+
+// A string of JSON's.
+void add_quoted(Lines& lines, const char* text) {
+    lines.add("\"");
+    for (const char* c = text; *c != '\0' && c < text + kMostShownOfPath; ++c) {
+        if (*c == '"' || *c == '\\')
+            lines.add("\\%c", *c);
+        else if (static_cast<unsigned char>(*c) < ' ')
+            lines.add("\\u%04x", static_cast<unsigned>(*c));
+        else
+            lines.add("%c", *c);
+    }
+    lines.add("\"");
 }
 
 }  // namespace
@@ -89,14 +182,38 @@ std::size_t format_report(char* text, std::size_t size) {
     for (unsigned i = 0; i < in_use.count; ++i)
         width = strlen(in_use.tiers[i].name) > width ? strlen(in_use.tiers[i].name) : width;
     const int columns = static_cast<int>(width);
-    lines.add("%-4s %-*s %10s %15s %15s  %s\n", "tier", columns, "kind", "ratio", "bytes", "peak_bytes",
-              "path");
+    lines.add("%-4s %-*s %10s %15s %15s %12s %8s %9s  %s\n", "tier", columns, "kind", "ratio", "bytes",
+              "peak_bytes", "allocations", "refusals", "passed_on", "path");
     for (unsigned i = 0; i < in_use.count; ++i) {
         const TierInUse& tier = in_use.tiers[i];
-        lines.add("%-4u %-*s %10u %15zu %15zu  %s\n", i, columns, tier.name, tier.ratio,
-                  memtier_kind_allocated_size(tier.memory), memtier_kind_peak_size(tier.memory),
+        const memtier_tier_statistics its = statistics_of(i);
+        lines.add("%-4u %-*s %10u %15zu %15zu %12zu %8zu %9zu  %.*s\n", i, columns, tier.name, its.ratio,
+                  its.allocated, its.peak, its.allocations, its.refusals, its.passed_on, kMostShownOfPath,
                   tier.path[0] != '\0' ? tier.path : "-");
     }
+    return lines.length();
+}
+
+std::size_t format_json_report(char* text, std::size_t size) {
+    Lines lines(text, size);
+    lines.add("{\"library\": \"%s\", \"process\": %d, \"program\": ", kLibraryName,
+              static_cast<int>(getpid()));
+    add_quoted(lines, program_invocation_short_name);
+    lines.add(", \"tiers\": [");
+    const TiersInUse& in_use = tiers_in_use();
+    for (unsigned i = 0; i < in_use.count; ++i) {
+        const TierInUse& tier = in_use.tiers[i];
+        const memtier_tier_statistics its = statistics_of(i);
+        lines.add(
+            "%s\n  {\"kind\": \"%s\", \"ratio\": %u, \"bytes\": %zu, \"peak_bytes\": %zu, \"allocations\": "
+            "%zu, "
+            "\"refusals\": %zu, \"passed_on\": %zu, \"path\": ",
+            i == 0 ? "" : ",", tier.name, its.ratio, its.allocated, its.peak, its.allocations, its.refusals,
+            its.passed_on);
+        add_quoted(lines, tier.path);
+        lines.add("}");
+    }
+    lines.add("\n]}\n");
     return lines.length();
 }
 

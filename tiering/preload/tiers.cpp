@@ -1,7 +1,6 @@
-// Start-up: environment to configuration, configuration to kinds, kinds to a memtier memory. Runs once, in
-// the first allocation after the C library has set `environ`, or in our constructor, whichever comes first;
-// so a wrong configuration is reported before main. Whatever is called from here may allocate: it is served
-// from MEMKIND_DEFAULT.
+// Start-up: configuration to kinds, kinds to a memtier memory. Runs once, in the first allocation after the C
+// library has set `environ`, or in our constructor, whichever comes first; so a wrong configuration is
+// reported before main. Whatever is called from here may allocate: it is served from MEMKIND_DEFAULT.
 #include "tiering/preload/tiers.hpp"
 
 #include <errno.h>
@@ -9,15 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/log.hpp"
+#include "tiering/preload/configuration.hpp"
+#include "tiering/preload/node_tiers.hpp"
 #include "tiering/preload/static_kinds.hpp"
 #include "tiering/preload/tiers_in_use.hpp"
-#include "tiering/threshold_config.hpp"
-#include "tiering/tier_config.hpp"
 
 namespace terrace::preload {
 
@@ -26,15 +24,8 @@ const char* const kLibraryName = "libmemtier";
 
 namespace {
 
-using tiering::ConfigFault;
-using tiering::ThresholdConfig;
-using tiering::TierConfig;
 using tiering::TierPolicy;
 using tiering::TierSpec;
-
-constexpr const char* kVariable = "MEMKIND_MEM_TIERS";
-constexpr const char* kThresholdVariable = "MEMKIND_MEM_THRESHOLDS";
-constexpr const char* kExample = "KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:/mnt/pmem,RATIO:4;POLICY:STATIC_RATIO";
 
 //   kCold -> kStarting -> kStarted, once; only the thread that made the first step makes the second.
 enum class Stage { kCold, kStarting, kStarted };
@@ -43,110 +34,115 @@ constinit std::atomic<Stage> stage{Stage::kCold};
 constinit TiersInUse in_use = {};
 char paths[tiering::kMostConfiguredTiers][PATH_MAX];
 
-[[noreturn]] void refuse_to_start() {
-    _exit(kConfigurationExitStatus);
-}
-
-int printed_length(std::string_view token) {
-    constexpr size_t kLongestToken = 80;
-    return static_cast<int>(token.size() < kLongestToken ? token.size() : kLongestToken);
-}
-
-void refuse_if(const char* variable, const ConfigFault& fault) {
-    if (!fault)
-        return;
-    log_error("%s: %s '%.*s' at column %u; accepted: %s", variable, fault.what, printed_length(fault.token),
-              fault.token.data(), fault.column, fault.accepted);
-    refuse_to_start();
-}
-
-[[noreturn]] void refuse_tier(const TierSpec& spec, const char* path, const char* reason) {
-    log_error(
-        "%s: tier FS_DAX at column %u cannot use '%.*s': %s; accepted: an existing directory in which this "
-        "process "
-        "may create files, with room for 16 MiB",
-        kVariable, spec.column, printed_length(path), path, reason);
-    refuse_to_start();
-}
-
 const char* reason_of(int error) {
     const char* reason = error != 0 ? strerrordesc_np(error) : nullptr;  // strerror may allocate
     return reason != nullptr ? reason : "no file can be made there";
 }
 
-memkind_t make_file_kind(const TierSpec& spec, char* path) {
+// Why a tier cannot be had, for one line.
+struct Reason {
+    char text[MEMKIND_ERROR_MESSAGE_SIZE + PATH_MAX];
+};
+
+memkind_t no_directory(const char* path, int error, Reason* reason) {
+    snprintf(reason->text, sizeof reason->text,
+             "'%.80s': %s; accepted: an existing directory in which this process may create files, with room "
+             "for 16 MiB",
+             path, reason_of(error));
+    return nullptr;
+}
+
+memkind_t make_file_kind(const TierSpec& spec, char* path, Reason* reason) {
     memcpy(path, spec.path.data(), spec.path.size());
     path[spec.path.size()] = '\0';
     // Asked first, so that the one line about it is this one, which can name the column.
     struct stat place;
     if (stat(path, &place) == 0 && !S_ISDIR(place.st_mode))
-        refuse_tier(spec, path, reason_of(ENOTDIR));
+        return no_directory(path, ENOTDIR, reason);
     if (access(path, W_OK | X_OK) != 0)
-        refuse_tier(spec, path, reason_of(errno));
+        return no_directory(path, errno, reason);
     memkind_t kind = nullptr;
     errno = 0;
-    if (memkind_create_pmem(path, spec.size_limit, &kind) != MEMKIND_SUCCESS)
-        refuse_tier(spec, path, reason_of(errno));
-    return kind;
+    return memkind_create_pmem(path, spec.size_limit, &kind) == MEMKIND_SUCCESS
+               ? kind
+               : no_directory(path, errno, reason);
 }
 
-memkind_t find_static_kind(const TierSpec& spec) {
+memkind_t make_nodes_kind(const TierSpec& spec, Reason* reason) {
+    char nodes[tiering::kLongestNodeList + 1];
+    if (spec.kind == tiering::kCxlTier) {
+        if (!list_cxl_nodes(nodes, sizeof nodes)) {
+            snprintf(reason->text, sizeof reason->text,
+                     "no node has memory and no CPUs, but for high-bandwidth memory");
+            return nullptr;
+        }
+    } else {
+        size_t length = 0;
+        for (const char c : spec.nodes)
+            nodes[length++] = c == '+' ? ',' : c;
+        nodes[length] = '\0';
+    }
+    memkind_t kind = nullptr;
+    if (memkind_create_on_nodes(nodes, MEMKIND_PLACEMENT_BIND, nullptr, &kind) == MEMKIND_SUCCESS)
+        return kind;
+    snprintf(reason->text, sizeof reason->text, "nodes %s: not all of them are there and have memory", nodes);
+    return nullptr;
+}
+
+memkind_t find_static_kind(const TierSpec& spec, Reason* reason) {
     const memkind_t kind = static_kind(spec.kind);
     const int error = memkind_check_available(kind);
     if (error == MEMKIND_SUCCESS)
         return kind;
-    char reason[MEMKIND_ERROR_MESSAGE_SIZE];
-    memkind_error_message(error, reason, sizeof reason);
-    log_error(
-        "%s: tier %s at column %u cannot be had: %s; accepted: kinds that memkind_check_available() finds",
-        kVariable, tiering::name_of(spec.kind), spec.column, reason);
-    refuse_to_start();
+    char text[MEMKIND_ERROR_MESSAGE_SIZE];
+    memkind_error_message(error, text, sizeof text);
+    snprintf(reason->text, sizeof reason->text, "%s; accepted: kinds that memkind_check_available() finds",
+             text);
+    return nullptr;
 }
 
-// A program with more rights than its caller must not be steered by the caller's environment.
-bool environment_is_untrusted() {
-    return getauxval(AT_SECURE) != 0;
+// nullptr, with the reason, when this machine does not have it.
+memkind_t make_kind(const TierSpec& spec, char* path, Reason* reason) {
+    if (spec.kind == tiering::kFileTier)
+        return make_file_kind(spec, path, reason);
+    const memkind_t kind = spec.kind == tiering::kNodesTier || spec.kind == tiering::kCxlTier
+                               ? make_nodes_kind(spec, reason)
+                               : find_static_kind(spec, reason);
+    if (kind != nullptr && spec.size_limit != 0)
+        memkind_set_limit(kind, spec.size_limit);
+    return kind;
 }
 
-TierConfig plain_dram() {
-    TierConfig config;
-    config.count = 1;
-    config.tiers[0].ratio = 1;
-    return config;
-}
-
-TierConfig read_configuration() {
-    if (environment_is_untrusted())
-        return plain_dram();
-    const char* value = getenv(kVariable);
-    if (value == nullptr) {
-        log_error("%s is not set, and libmemtier needs it; for example: %s", kVariable, kExample);
-        refuse_to_start();
-    }
-    TierConfig config;
-    refuse_if(kVariable, parse_tier_config(value, config));
-    return config;
-}
-
-// REQUIRES: the configuration is the environment's, or STATIC_RATIO.
-ThresholdConfig read_thresholds(const TierConfig& config) {
-    const char* value = environment_is_untrusted() ? nullptr : getenv(kThresholdVariable);
-    ThresholdConfig thresholds;
-    if (config.policy != TierPolicy::kDynamicThreshold) {
-        if (value != nullptr) {
-            log_error("%s is set, and the policy is not DYNAMIC_THRESHOLD; accepted: only with it",
-                      kThresholdVariable);
-            refuse_to_start();
+// Each tier that can be had, in order. False, after a message, when that does not do.
+bool make_tiers(Configuration* configuration) {
+    const tiering::TierConfig& wanted = configuration->tiers;
+    tiering::ThresholdConfig& thresholds = configuration->thresholds;
+    for (unsigned i = 0; i < wanted.count; ++i) {
+        const TierSpec& spec = wanted.tiers[i];
+        static constinit Reason reason = {};
+        char* const path = paths[in_use.count];
+        const memkind_t kind = make_kind(spec, path, &reason);
+        if (kind != nullptr) {
+            in_use.tiers[in_use.count++] = TierInUse{tiering::name_of(spec.kind), kind, spec.ratio,
+                                                     spec.kind == tiering::kFileTier ? path : ""};
+            continue;
         }
-        return thresholds;
+        log_error("%s: tier %s at column %u cannot be had: %s%s", configured_by(),
+                  tiering::name_of(spec.kind), spec.column, reason.text,
+                  wanted.strict ? "" : "; the others take its share");
+        if (wanted.strict)
+            return false;
+        // Without the tier there is a threshold less: the one below it, or above the lowest.
+        for (unsigned t = in_use.count > 0 ? in_use.count - 1 : 0; t + 1 < thresholds.count; ++t)
+            thresholds.thresholds[t] = thresholds.thresholds[t + 1];
+        thresholds.count -= thresholds.count > 0 ? 1 : 0;
     }
-    if (value == nullptr)
-        return tiering::default_thresholds(config.count);
-    refuse_if(kThresholdVariable, parse_threshold_config(value, config.count, thresholds));
-    return thresholds;
+    if (in_use.count == 0)
+        log_error("%s: no tier is left", configured_by());
+    return in_use.count > 0;
 }
 
-bool set_thresholds(memtier_builder* builder, const ThresholdConfig& config) {
+bool set_thresholds(memtier_builder* builder, const tiering::ThresholdConfig& config) {
     for (unsigned i = 0; i < config.count; ++i) {
         const tiering::Threshold& threshold = config.thresholds[i];
         const size_t values[] = {threshold.value, threshold.least, threshold.most};
@@ -161,28 +157,43 @@ bool set_thresholds(memtier_builder* builder, const ThresholdConfig& config) {
     return true;
 }
 
-memtier_memory* make_memory(const TierConfig& config, const ThresholdConfig& thresholds) {
-    memtier_builder* builder =
-        memtier_builder_new(config.policy == TierPolicy::kDynamicThreshold ? MEMTIER_POLICY_DYNAMIC_THRESHOLD
-                                                                           : MEMTIER_POLICY_STATIC_RATIO);
-    for (unsigned i = 0; builder != nullptr && i < config.count; ++i) {
-        const TierSpec& spec = config.tiers[i];
-        const memkind_t kind =
-            spec.kind == tiering::kFileTier ? make_file_kind(spec, paths[i]) : find_static_kind(spec);
-        if (memtier_builder_add_tier(builder, kind, spec.ratio) != 0)
-            break;
-        in_use.tiers[i] = TierInUse{tiering::name_of(spec.kind), kind, spec.ratio, paths[i]};
-        in_use.count = i + 1;
-    }
-    memtier_memory* memory = in_use.count == config.count && set_thresholds(builder, thresholds)
-                                 ? memtier_builder_construct_memtier_memory(builder)
-                                 : nullptr;
+memtier_policy_t policy_of(TierPolicy policy) {
+    if (policy == TierPolicy::kCapacityOrder)
+        return MEMTIER_POLICY_CAPACITY_ORDER;
+    // Thresholds lie between tiers.
+    return policy == TierPolicy::kDynamicThreshold && in_use.count > 1 ? MEMTIER_POLICY_DYNAMIC_THRESHOLD
+                                                                       : MEMTIER_POLICY_STATIC_RATIO;
+}
+
+memtier_memory* make_memory(const Configuration& configuration) {
+    memtier_builder* builder = memtier_builder_new(policy_of(configuration.tiers.policy));
+    bool complete = builder != nullptr;
+    for (unsigned i = 0; complete && i < in_use.count; ++i)
+        complete = memtier_builder_add_tier(builder, in_use.tiers[i].memory, in_use.tiers[i].ratio) == 0;
+    const int strict = configuration.tiers.strict;
+    complete = complete && set_thresholds(builder, configuration.thresholds) &&
+               memtier_ctl_set(builder, "policy.strict", &strict) == 0;
+    memtier_memory* const memory = complete ? memtier_builder_construct_memtier_memory(builder) : nullptr;
     memtier_builder_delete(builder);
-    if (memory == nullptr) {
-        log_error("%s: the tiers cannot be made: %s", kVariable, reason_of(errno));
-        refuse_to_start();
-    }
+    if (memory == nullptr)
+        log_error("%s: the tiers cannot be made: %s", configured_by(), reason_of(errno));
     return memory;
+}
+
+memtier_memory* make_configured_memory() {
+    static constinit Configuration configuration = {};
+    return read_configuration(&configuration) && make_tiers(&configuration) ? make_memory(configuration)
+                                                                            : nullptr;
+}
+
+// After a message about what is wrong. nullptr: MEMKIND_DEFAULT serves.
+memtier_memory* go_on_untiered() {
+    if (!is_lenient())
+        _exit(kConfigurationExitStatus);
+    log_error("MEMKIND_MEM_TIERING_LENIENT is 1: the program runs untiered, in DRAM");
+    in_use.count = 1;
+    in_use.tiers[0] = TierInUse{"DRAM", MEMKIND_DEFAULT, 1, ""};
+    return make_memory(plain_dram());
 }
 
 __attribute__((constructor)) void before_main() {
@@ -198,8 +209,9 @@ __attribute__((noinline, cold)) memtier_memory* internal::start() {
     if (!stage.compare_exchange_strong(expected, Stage::kStarting))
         return active.load(std::memory_order_acquire);
     const int saved_errno = errno;
-    const TierConfig config = read_configuration();
-    memtier_memory* memory = make_memory(config, read_thresholds(config));
+    memtier_memory* memory = make_configured_memory();
+    if (memory == nullptr)
+        memory = go_on_untiered();
     active.store(memory, std::memory_order_release);
     stage.store(Stage::kStarted, std::memory_order_release);
     errno = saved_errno;
@@ -208,6 +220,10 @@ __attribute__((noinline, cold)) memtier_memory* internal::start() {
 
 const TiersInUse& tiers_in_use() {
     return in_use;
+}
+
+memtier_memory* memory_in_use() {
+    return internal::active.load(std::memory_order_acquire);
 }
 
 }  // namespace terrace::preload

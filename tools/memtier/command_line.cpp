@@ -21,9 +21,10 @@ const char* const kUsage =
     "  -h, --help              show this\n"
     "      --tiers TEXT        any tiers: the value of MEMKIND_MEM_TIERS, such as\n"
     "                          KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:/mnt/pmem,RATIO:4;POLICY:STATIC_RATIO\n"
+    "      --config FILE       the tiers stand in FILE, one to a line (MEMKIND_MEM_TIERING_CONFIG)\n"
     "      --report FILE       at its end each process writes its bytes per tier to FILE, in which %p is the "
     "process\n"
-    "                          id; - is stderr\n"
+    "                          id; - is stderr; NAME.json is written as JSON\n"
     "      --dry-run           check the options and show the environment on stdout; run nothing\n"
     "\n"
     "Exit status: COMMAND's; 1 when memtier cannot do what was asked; 126 and 127 when COMMAND cannot be run "
@@ -31,12 +32,17 @@ const char* const kUsage =
     "78 when libmemtier cannot have the tiers.";
 
 bool parse_command_line(int count, char** arguments, Wishes& wishes) {
-    enum LongOption { kTiers = 256, kReport, kDryRun };
+    enum LongOption { kTiers = 256, kConfig, kReport, kDryRun };
     static const option kOptions[] = {
-        {"ratio", required_argument, nullptr, 'r'},    {"thresholds", required_argument, nullptr, 't'},
-        {"verbose", no_argument, nullptr, 'v'},        {"help", no_argument, nullptr, 'h'},
-        {"tiers", required_argument, nullptr, kTiers}, {"report", required_argument, nullptr, kReport},
-        {"dry-run", no_argument, nullptr, kDryRun},    {nullptr, 0, nullptr, 0},
+        {"ratio", required_argument, nullptr, 'r'},
+        {"thresholds", required_argument, nullptr, 't'},
+        {"verbose", no_argument, nullptr, 'v'},
+        {"help", no_argument, nullptr, 'h'},
+        {"tiers", required_argument, nullptr, kTiers},
+        {"report", required_argument, nullptr, kReport},
+        {"dry-run", no_argument, nullptr, kDryRun},
+        {"config", required_argument, nullptr, kConfig},
+        {nullptr, 0, nullptr, 0},
     };
     int option;
     // '+': the first argument that is no option is the command.
@@ -60,6 +66,9 @@ bool parse_command_line(int count, char** arguments, Wishes& wishes) {
                 wishes.tiers = optarg;
                 wishes.has_tiers = true;
                 break;
+            case kConfig:
+                wishes.config = optarg;
+                break;
             case kReport:
                 wishes.report = optarg;
                 break;
@@ -77,6 +86,11 @@ bool parse_command_line(int count, char** arguments, Wishes& wishes) {
     if (wishes.has_tiers && wishes.has_ratio) {
         std::fprintf(stderr,
                      "memtier: --ratio and --tiers exclude each other: the tiers have ratios of their own\n");
+        return false;
+    }
+    if (!wishes.config.empty() && (wishes.has_tiers || wishes.has_ratio || wishes.has_thresholds)) {
+        std::fprintf(stderr,
+                     "memtier: --config excludes --ratio, --tiers and --thresholds: the file has them\n");
         return false;
     }
     if (*wishes.command == nullptr && !wishes.dry_run) {

@@ -9,6 +9,7 @@ namespace terrace::memtier {
 struct Wishes {
     std::string ratio;       // "a:b"; empty: the capacities'
     std::string tiers;       // a whole MEMKIND_MEM_TIERS; empty: made of the ratio
+    std::string config;      // a file: MEMKIND_MEM_TIERING_CONFIG
     std::string thresholds;  // MEMKIND_MEM_THRESHOLDS
     std::string report;      // a path, or "-" for stderr
     bool has_ratio = false, has_tiers = false, has_thresholds = false;

@@ -8,7 +8,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
+#include "tiering/config_file.hpp"
 #include "tiering/threshold_config.hpp"
 
 namespace terrace::memtier {
@@ -18,11 +21,21 @@ using tiering::ConfigFault;
 
 constexpr const char* kLibrary = "libmemtier.so.0";
 
-bool report_fault(const char* what, const ConfigFault& fault) {
-    if (fault)
+int printed_length(const ConfigFault& fault) {
+    return static_cast<int>(std::min<size_t>(fault.token.size(), 80));
+}
+
+void show_picture(std::string_view text, const ConfigFault& fault) {
+    const tiering::FaultPicture picture = tiering::picture_of(text, fault);
+    std::fprintf(stderr, "    %s\n    %s\n", picture.text, picture.caret);
+}
+
+bool report_fault(const char* what, std::string_view text, const ConfigFault& fault) {
+    if (fault) {
         std::fprintf(stderr, "memtier: %s: %s '%.*s' at column %u; accepted: %s\n", what, fault.what,
-                     static_cast<int>(std::min<size_t>(fault.token.size(), 80)), fault.token.data(),
-                     fault.column, fault.accepted);
+                     printed_length(fault), fault.token.data(), fault.column, fault.accepted);
+        show_picture(text, fault);
+    }
     return static_cast<bool>(fault);
 }
 
@@ -62,13 +75,13 @@ bool parse_ratio(const std::string& text, Ratio& ratio) {
     std::string_view rest = text;
     const std::string_view dram = tiering::take_until(':', rest);
     if (dram.size() == text.size())
-        return !report_fault("--ratio", whole.fault("no ':' in", text, kAccepted));
+        return !report_fault("--ratio", text, whole.fault("no ':' in", text, kAccepted));
     for (const auto& [part, number] : {std::pair{dram, &ratio.dram}, std::pair{rest, &ratio.kmem_dax}}) {
         if (!tiering::parse_number(part, *number) || *number > UINT_MAX)
-            return !report_fault("--ratio", whole.fault("bad number", part, kAccepted));
+            return !report_fault("--ratio", text, whole.fault("bad number", part, kAccepted));
     }
     if (ratio.dram == 0 && ratio.kmem_dax == 0)
-        return !report_fault("--ratio", whole.fault("no tier in", text, kAccepted));
+        return !report_fault("--ratio", text, whole.fault("no tier in", text, kAccepted));
     return true;
 }
 
@@ -103,7 +116,7 @@ bool tiers_of_ratio(const Wishes& wishes, std::string& tiers) {
 
 bool check(const Wishes& wishes, const std::string& tiers) {
     tiering::TierConfig config;
-    if (report_fault(wishes.has_tiers ? "--tiers" : "tiers", parse_tier_config(tiers, config)))
+    if (report_fault(wishes.has_tiers ? "--tiers" : "tiers", tiers, parse_tier_config(tiers, config)))
         return false;
     if (!wishes.has_thresholds)
         return true;
@@ -112,14 +125,56 @@ bool check(const Wishes& wishes, const std::string& tiers) {
         return false;
     }
     tiering::ThresholdConfig thresholds;
-    return !report_fault("--thresholds", parse_threshold_config(wishes.thresholds, config.count, thresholds));
+    return !report_fault("--thresholds", wishes.thresholds,
+                         parse_threshold_config(wishes.thresholds, config.count, thresholds));
+}
+
+bool report_fault_in_file(const std::string& path, const tiering::ConfigFile& file, std::string_view text,
+                          const ConfigFault& fault) {
+    if (!fault)
+        return false;
+    if (fault.column == 0) {
+        std::fprintf(stderr, "memtier: %s: %s; accepted: %s\n", path.c_str(), fault.what, fault.accepted);
+        return true;
+    }
+    const tiering::ConfigFile::Place place = file.place_of(fault);
+    std::fprintf(stderr, "memtier: %s: %s '%.*s' at line %u, column %u; accepted: %s\n", path.c_str(),
+                 fault.what, printed_length(fault), fault.token.data(), place.line, place.column,
+                 fault.accepted);
+    show_picture(text, fault);
+    return true;
+}
+
+bool check_file(const std::string& path) {
+    std::ifstream stream(path);
+    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    if (!stream) {
+        std::fprintf(stderr, "memtier: '%s' cannot be read\n", path.c_str());
+        return false;
+    }
+    tiering::ConfigFile file;
+    tiering::TierConfig tiers;
+    if (report_fault_in_file(path, file, {}, file.read(text)) ||
+        report_fault_in_file(path, file, file.tiers(), parse_tier_config(file.tiers(), tiers)))
+        return false;
+    if (file.thresholds().data() == nullptr)
+        return true;
+    if (tiers.policy != tiering::TierPolicy::kDynamicThreshold) {
+        std::fprintf(stderr, "memtier: %s: THRESHOLDS go with POLICY:DYNAMIC_THRESHOLD only\n", path.c_str());
+        return false;
+    }
+    tiering::ThresholdConfig thresholds;
+    return !report_fault_in_file(path, file, file.thresholds(),
+                                 parse_threshold_config(file.thresholds(), tiers.count, thresholds));
 }
 
 }  // namespace
 
 bool make_environment(const Wishes& wishes, Environment& environment) {
     std::string tiers = wishes.tiers;
-    if ((!wishes.has_tiers && !tiers_of_ratio(wishes, tiers)) || !check(wishes, tiers))
+    const bool from_file = !wishes.config.empty();
+    if (from_file ? !check_file(wishes.config)
+                  : (!wishes.has_tiers && !tiers_of_ratio(wishes, tiers)) || !check(wishes, tiers))
         return false;
     // Before what is preloaded already: the first malloc counts.
     const char* const others = std::getenv("LD_PRELOAD");
@@ -127,7 +182,10 @@ bool make_environment(const Wishes& wishes, Environment& environment) {
     if (others != nullptr && *others != '\0')
         preload += std::string(":") + others;
     environment.emplace_back("LD_PRELOAD", preload);
-    environment.emplace_back("MEMKIND_MEM_TIERS", tiers);
+    if (from_file)
+        environment.emplace_back("MEMKIND_MEM_TIERING_CONFIG", wishes.config);
+    else
+        environment.emplace_back("MEMKIND_MEM_TIERS", tiers);
     if (wishes.has_thresholds)
         environment.emplace_back("MEMKIND_MEM_THRESHOLDS", wishes.thresholds);
     if (!wishes.report.empty())

@@ -30,12 +30,14 @@ void show(FILE* stream, const Environment& environment) {
 int become(char** command, const Environment& environment) {
     for (const auto& [name, value] : environment)
         setenv(name.c_str(), value.c_str(), 1);
-    // Thresholds of somebody else's would stop a program whose policy has none.
-    bool has_thresholds = false;
-    for (const auto& [name, value] : environment)
-        has_thresholds = has_thresholds || name == "MEMKIND_MEM_THRESHOLDS";
-    if (!has_thresholds)
-        unsetenv("MEMKIND_MEM_THRESHOLDS");
+    // Tiers of somebody else's would go before a file, and thresholds would stop a program whose policy has none.
+    for (const char* const others : {"MEMKIND_MEM_TIERS", "MEMKIND_MEM_THRESHOLDS"}) {
+        bool is_ours = false;
+        for (const auto& [name, value] : environment)
+            is_ours = is_ours || name == others;
+        if (!is_ours)
+            unsetenv(others);
+    }
     execvp(command[0], command);
     const int error = errno;
     std::fprintf(stderr, "memtier: '%s' cannot be run: %s\n", command[0], std::strerror(error));
