@@ -13,7 +13,7 @@ export MEMKIND_MEM_TIERING_REPORT=$dir/some
 under "$tiers" "$leave" 1000 4096
 expect "first line" "# libmemtier: bytes per tier of preload_leave" "$(head -n 1 "$dir/some" | cut -d' ' -f1-7)"
 expect "kinds" "DRAM FS_DAX" "$(echo $(column 0 2 "$dir/some") $(column 1 2 "$dir/some"))"
-expect "path" "$dir/tier" "$(column 1 9 "$dir/some")"
+expect "path" "$dir/tier" "$(column 1 10 "$dir/some")"
 in_dram=$(($(column 0 4 "$dir/some") - $(column 0 4 "$dir/none")))
 in_file=$(($(column 1 4 "$dir/some") - $(column 1 4 "$dir/none")))
 expect "bytes of 1000 blocks of 4096 in both tiers" 4096000 $((in_dram + in_file))

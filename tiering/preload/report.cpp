@@ -157,6 +157,10 @@ memtier_tier_statistics statistics_of(unsigned tier) {
     return statistics;
 }
 
+std::size_t mapped_in(const TierInUse& tier) {
+    return tier.mapped == nullptr ? 0 : tier.mapped->load(std::memory_order_relaxed);
+}
+
 // A string of JSON's.
 void add_quoted(Lines& lines, const char* text) {
     lines.add("\"");
@@ -182,14 +186,14 @@ std::size_t format_report(char* text, std::size_t size) {
     for (unsigned i = 0; i < in_use.count; ++i)
         width = strlen(in_use.tiers[i].name) > width ? strlen(in_use.tiers[i].name) : width;
     const int columns = static_cast<int>(width);
-    lines.add("%-4s %-*s %10s %15s %15s %12s %8s %9s  %s\n", "tier", columns, "kind", "ratio", "bytes",
-              "peak_bytes", "allocations", "refusals", "passed_on", "path");
+    lines.add("%-4s %-*s %10s %15s %15s %12s %8s %9s %15s  %s\n", "tier", columns, "kind", "ratio", "bytes",
+              "peak_bytes", "allocations", "refusals", "passed_on", "mapped", "path");
     for (unsigned i = 0; i < in_use.count; ++i) {
         const TierInUse& tier = in_use.tiers[i];
         const memtier_tier_statistics its = statistics_of(i);
-        lines.add("%-4u %-*s %10u %15zu %15zu %12zu %8zu %9zu  %.*s\n", i, columns, tier.name, its.ratio,
-                  its.allocated, its.peak, its.allocations, its.refusals, its.passed_on, kMostShownOfPath,
-                  tier.path[0] != '\0' ? tier.path : "-");
+        lines.add("%-4u %-*s %10u %15zu %15zu %12zu %8zu %9zu %15zu  %.*s\n", i, columns, tier.name,
+                  its.ratio, its.allocated, its.peak, its.allocations, its.refusals, its.passed_on,
+                  mapped_in(tier), kMostShownOfPath, tier.path[0] != '\0' ? tier.path : "-");
     }
     return lines.length();
 }
@@ -207,9 +211,9 @@ std::size_t format_json_report(char* text, std::size_t size) {
         lines.add(
             "%s\n  {\"kind\": \"%s\", \"ratio\": %u, \"bytes\": %zu, \"peak_bytes\": %zu, \"allocations\": "
             "%zu, "
-            "\"refusals\": %zu, \"passed_on\": %zu, \"path\": ",
+            "\"refusals\": %zu, \"passed_on\": %zu, \"mapped\": %zu, \"path\": ",
             i == 0 ? "" : ",", tier.name, its.ratio, its.allocated, its.peak, its.allocations, its.refusals,
-            its.passed_on);
+            its.passed_on, mapped_in(tier));
         add_quoted(lines, tier.path);
         lines.add("}");
     }

@@ -13,6 +13,7 @@
 
 #include "src/log.hpp"
 #include "tiering/preload/configuration.hpp"
+#include "tiering/preload/mappings.hpp"
 #include "tiering/preload/node_tiers.hpp"
 #include "tiering/preload/static_kinds.hpp"
 #include "tiering/preload/tiers_in_use.hpp"
@@ -32,6 +33,8 @@ enum class Stage { kCold, kStarting, kStarted };
 constinit std::atomic<Stage> stage{Stage::kCold};
 
 constinit TiersInUse in_use = {};
+unsigned
+    configured_as[tiering::kMostConfiguredTiers];  // of each tier in use, its number in the configuration
 char paths[tiering::kMostConfiguredTiers][PATH_MAX];
 
 const char* reason_of(int error) {
@@ -123,6 +126,7 @@ bool make_tiers(Configuration* configuration) {
         char* const path = paths[in_use.count];
         const memkind_t kind = make_kind(spec, path, &reason);
         if (kind != nullptr) {
+            configured_as[in_use.count] = i;
             in_use.tiers[in_use.count++] = TierInUse{tiering::name_of(spec.kind), kind, spec.ratio,
                                                      spec.kind == tiering::kFileTier ? path : ""};
             continue;
@@ -182,8 +186,12 @@ memtier_memory* make_memory(const Configuration& configuration) {
 
 memtier_memory* make_configured_memory() {
     static constinit Configuration configuration = {};
-    return read_configuration(&configuration) && make_tiers(&configuration) ? make_memory(configuration)
-                                                                            : nullptr;
+    if (!read_configuration(&configuration) || !make_tiers(&configuration))
+        return nullptr;
+    memtier_memory* const memory = make_memory(configuration);
+    if (memory != nullptr)
+        start_tiering_mappings(configuration.tiers, configured_as);
+    return memory;
 }
 
 // After a message about what is wrong. nullptr: MEMKIND_DEFAULT serves.
@@ -219,6 +227,10 @@ __attribute__((noinline, cold)) memtier_memory* internal::start() {
 }
 
 const TiersInUse& tiers_in_use() {
+    return in_use;
+}
+
+TiersInUse& mutable_tiers_in_use() {
     return in_use;
 }
 

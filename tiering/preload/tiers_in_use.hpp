@@ -1,6 +1,8 @@
 // The kinds that a preload library puts a program's memory in, for those who report on them.
 #pragma once
 
+#include <atomic>
+
 #include "include/memkind_memtier.h"
 #include "tiering/tier_config.hpp"
 
@@ -11,6 +13,8 @@ struct TierInUse {
     memkind_t memory;
     unsigned ratio;    // 0 where the library has no ratios
     const char* path;  // "" but for FS_DAX
+    // Bytes of anonymous mappings that were put there; nullptr where none are.
+    const std::atomic<std::uint64_t>* mapped = nullptr;
 };
 
 struct TiersInUse {
@@ -20,6 +24,9 @@ struct TiersInUse {
 
 // In order; count is 0 until the library has found its configuration. Each library defines it.
 const TiersInUse& tiers_in_use();
+
+// For libmemtier's own parts, before the tiers are in use.
+TiersInUse& mutable_tiers_in_use();
 
 // The memory that has these tiers; nullptr where the library has none, or not yet. Each library defines it.
 memtier_memory* memory_in_use();
