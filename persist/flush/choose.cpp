@@ -14,29 +14,23 @@
 namespace terrace::persist {
 namespace {
 
-// Copies of 256 bytes and more are streamed: the documented default of PMEM_MOVNT_THRESHOLD.
-constexpr std::size_t kStreamFrom = 256;
-
 Mutex choosing;
 FlushMethods chosen;
 std::atomic<void (*)(const void*, std::size_t)> cpu_write_back{nullptr};
 
-bool is_set_to(const char* variable, const char* value) {
-    const char* const text = secure_getenv(variable);
-    return text != nullptr && strcmp(text, value) == 0;
-}
-
-std::size_t stream_threshold() {
+// PMEM_MOVNT_THRESHOLD; false when it is not set, or nonsense.
+bool stream_threshold(std::size_t* bytes) {
     const char* const text = secure_getenv("PMEM_MOVNT_THRESHOLD");
     if (text == nullptr)
-        return kStreamFrom;
+        return false;
     char* end = nullptr;
     const long long value = strtoll(text, &end, 10);
     if (end == text || *end != '\0' || value < 0) {
-        log_error("PMEM_MOVNT_THRESHOLD: '%s' is not a number of bytes; using %zu", text, kStreamFrom);
-        return kStreamFrom;
+        log_error("PMEM_MOVNT_THRESHOLD: '%s' is not a number of bytes; it is ignored", text);
+        return false;
     }
-    return static_cast<std::size_t>(value);
+    *bytes = static_cast<std::size_t>(value);
+    return true;
 }
 
 void write_back_nothing(const void*, std::size_t) {
@@ -53,25 +47,28 @@ bool caches_are_durable() {
 }
 
 void choose(FlushMethods* methods) {
-    ForbiddenInstructions forbidden;
-    forbidden.clwb = is_set_to("PMEM_NO_CLWB", "1");
-    forbidden.clflushopt = is_set_to("PMEM_NO_CLFLUSHOPT", "1");
-    forbidden.streaming = is_set_to("PMEM_NO_MOVNT", "1");
-    forbidden.avx = is_set_to("PMEM_AVX", "0");
-    forbidden.avx512 = is_set_to("PMEM_AVX512F", "0");
-
-    methods_of_this_cpu(forbidden, methods);
+    *methods = {};
+    methods_of_this_cpu(methods);
+    if (is_set_to("PMEM_NO_MOVNT", "1")) {
+        methods->stream_lines = nullptr;
+        methods->stream_fill = nullptr;
+    }
     cpu_write_back.store(methods->write_back, std::memory_order_relaxed);
+    if (std::size_t bytes = 0; stream_threshold(&bytes)) {
+        methods->stream_from = bytes;
+        methods->stream_words_from = bytes;
+        methods->stream_near_from = bytes;
+    }
     methods->caches_are_durable = caches_are_durable();
-    methods->stream_from = stream_threshold();
     if (methods->caches_are_durable) {
         // With durable caches a cached copy is durable at once; streaming would only cost the reader.
         methods->name = "nothing (the caches are durable)";
         methods->write_back = write_back_nothing;
         methods->stream_from = SIZE_MAX;
+        methods->stream_words_from = SIZE_MAX;
     }
     log_info("durable memory: written back by %s, streamed from %zu bytes on", methods->name,
-             methods->stream_lines != nullptr ? methods->stream_from : SIZE_MAX);
+             methods->stream_lines != nullptr ? methods->stream_words_from : SIZE_MAX);
 }
 
 }  // namespace
@@ -90,6 +87,11 @@ const FlushMethods& choose_flush_methods() {
 }
 
 }  // namespace detail
+
+bool is_set_to(const char* variable, const char* value) {
+    const char* const text = secure_getenv(variable);
+    return text != nullptr && strcmp(text, value) == 0;
+}
 
 const FlushMethods* use_flush_methods(const FlushMethods* methods) {
     LockGuard lock(choosing);

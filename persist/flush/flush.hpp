@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace terrace::persist {
 
@@ -20,12 +21,23 @@ struct FlushMethods {
 
     // Starts to write back each line that the range touches. Durable after the next fence of this thread.
     void (*write_back)(const void* address, std::size_t size);
-    // Copies and fills whole lines around the caches. REQUIRES: `to` lies on a line, ranges do not overlap.
+    // Copies and fills whole lines around the caches. REQUIRES: `to` lies on a line. Each line is read whole before
+    // it is stored, the first one first, so `from` may overlap if it lies above `to`, or if there is one line.
     // Durable after the next fence of this thread. nullptr where there is no such instruction.
     void (*stream_lines)(void* to, const void* from, std::size_t lines);
     void (*stream_fill)(void* to, unsigned char value, std::size_t lines);
     // Waits until everything this thread wrote back or streamed is durable.
     void (*fence)();
+
+    // stream_lines with the last line first: `from` may overlap below `to`. nullptr: such copies are cached.
+    void (*stream_lines_down)(void* to, const void* from, std::size_t lines) = nullptr;
+    // The same for words of 8 bytes, less than a line of them; REQUIRES: `to` lies on a word. nullptr: by the caches.
+    void (*stream_words)(void* to, const void* from, std::size_t words) = nullptr;
+    void (*stream_fill_words)(void* to, unsigned char value, std::size_t words) = nullptr;
+    // As stream_from, for a range of whole words, of which nothing has to be written back.
+    std::size_t stream_words_from = SIZE_MAX;
+    // A copy whose source is close by, or overlaps, is not streamed below so many bytes whatever the two bounds above say.
+    std::size_t stream_near_from = 0;
 };
 
 enum class CopyHint {

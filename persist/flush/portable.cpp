@@ -34,6 +34,7 @@ void portable_methods(FlushMethods* methods) {
     methods->write_back = write_back_msync;
     methods->stream_lines = nullptr;
     methods->stream_fill = nullptr;
+    methods->stream_from = SIZE_MAX;
     methods->fence = fence_nothing_is_pending;
 }
 

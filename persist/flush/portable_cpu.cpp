@@ -5,7 +5,7 @@
 
 namespace terrace::persist {
 
-void methods_of_this_cpu(const ForbiddenInstructions&, FlushMethods* methods) {
+void methods_of_this_cpu(FlushMethods* methods) {
     portable_methods(methods);
 }
 

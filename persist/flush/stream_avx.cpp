@@ -6,16 +6,27 @@
 #include "persist/flush/cpu.hpp"
 
 namespace terrace::persist {
+namespace {
+
+[[gnu::always_inline]] inline void stream_line(char* to, const char* from) {
+    const __m256i v0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    const __m256i v1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + 32));
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to), v0);
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to + 32), v1);
+}
 
 void stream_lines_avx(void* to, const void* from, std::size_t lines) {
     char* line = static_cast<char*>(to);
     const char* source = static_cast<const char*>(from);
-    for (; lines != 0; --lines, line += kCacheLine, source += kCacheLine) {
-        const __m256i v0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source));
-        const __m256i v1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + 32));
-        _mm256_stream_si256(reinterpret_cast<__m256i*>(line), v0);
-        _mm256_stream_si256(reinterpret_cast<__m256i*>(line + 32), v1);
-    }
+    for (; lines != 0; --lines, line += kCacheLine, source += kCacheLine)
+        stream_line(line, source);
+}
+
+void stream_lines_down_avx(void* to, const void* from, std::size_t lines) {
+    char* line = static_cast<char*>(to) + lines * kCacheLine;
+    const char* source = static_cast<const char*>(from) + lines * kCacheLine;
+    for (; lines != 0; --lines)
+        stream_line(line -= kCacheLine, source -= kCacheLine);
 }
 
 void stream_fill_avx(void* to, unsigned char value, std::size_t lines) {
@@ -26,5 +37,15 @@ void stream_fill_avx(void* to, unsigned char value, std::size_t lines) {
         _mm256_stream_si256(reinterpret_cast<__m256i*>(line + 32), v);
     }
 }
+
+bool is_available() {
+    __builtin_cpu_init();  // asks also whether the kernel saves the wide registers
+    return __builtin_cpu_supports("avx") != 0;
+}
+
+}  // namespace
+
+constinit const StreamSet kAvxStreams = {
+    "avx streams", "PMEM_AVX", is_available, stream_lines_avx, stream_lines_down_avx, stream_fill_avx};
 
 }  // namespace terrace::persist

@@ -6,20 +6,31 @@
 #include "persist/flush/cpu.hpp"
 
 namespace terrace::persist {
+namespace {
+
+[[gnu::always_inline]] inline void stream_line(char* to, const char* from) {
+    const __m128i v0 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m128i v1 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 16));
+    const __m128i v2 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 32));
+    const __m128i v3 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 48));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to), v0);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 16), v1);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 32), v2);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 48), v3);
+}
 
 void stream_lines_sse2(void* to, const void* from, std::size_t lines) {
     char* line = static_cast<char*>(to);
     const char* source = static_cast<const char*>(from);
-    for (; lines != 0; --lines, line += kCacheLine, source += kCacheLine) {
-        const __m128i v0 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source));
-        const __m128i v1 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 16));
-        const __m128i v2 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 32));
-        const __m128i v3 = _mm_loadu_si128(reinterpret_cast<const __m128i*>(source + 48));
-        _mm_stream_si128(reinterpret_cast<__m128i*>(line), v0);
-        _mm_stream_si128(reinterpret_cast<__m128i*>(line + 16), v1);
-        _mm_stream_si128(reinterpret_cast<__m128i*>(line + 32), v2);
-        _mm_stream_si128(reinterpret_cast<__m128i*>(line + 48), v3);
-    }
+    for (; lines != 0; --lines, line += kCacheLine, source += kCacheLine)
+        stream_line(line, source);
+}
+
+void stream_lines_down_sse2(void* to, const void* from, std::size_t lines) {
+    char* line = static_cast<char*>(to) + lines * kCacheLine;
+    const char* source = static_cast<const char*>(from) + lines * kCacheLine;
+    for (; lines != 0; --lines)
+        stream_line(line -= kCacheLine, source -= kCacheLine);
 }
 
 void stream_fill_sse2(void* to, unsigned char value, std::size_t lines) {
@@ -32,5 +43,14 @@ void stream_fill_sse2(void* to, unsigned char value, std::size_t lines) {
         _mm_stream_si128(reinterpret_cast<__m128i*>(line + 48), v);
     }
 }
+
+bool is_available() {
+    return true;
+}
+
+}  // namespace
+
+constinit const StreamSet kSse2Streams = {
+    "sse2 streams", nullptr, is_available, stream_lines_sse2, stream_lines_down_sse2, stream_fill_sse2};
 
 }  // namespace terrace::persist
