@@ -11,13 +11,19 @@ namespace terrace::persist {
 
 [[nodiscard]] bool is_device_dax(const struct stat& file);
 
-// Bytes; 0 when the kernel does not say.
-[[nodiscard]] std::size_t device_dax_size(const struct stat& device);
+// Bytes, and what addresses and offsets of a mapping must be multiples of. Return false with errno; EBADMSG:
+// what the kernel says is no number.
+[[nodiscard]] bool device_dax_size(const struct stat& device, std::size_t* size);
+[[nodiscard]] bool device_dax_alignment(const struct stat& device, std::size_t* alignment);
 
 // The number of the device's NVDIMM region; -1 when it has none or the kernel does not say.
 [[nodiscard]] int device_dax_region(const struct stat& device);
 
-// Has the memory controller write its queue to the region's medium. Returns 0, or -1 with errno.
+// The number in "/region3" in the real path of a device of an NVDIMM; -1 if there is none.
+[[nodiscard]] int region_in_path(const char* path);
+
+// Has the memory controller write its queue to the region's medium. Returns 0, or -1 with errno. Where the
+// kernel does not offer that, or keeps it for root, there is nothing to be done, and that is 0.
 [[nodiscard]] int flush_region(int region);
 
 }  // namespace terrace::persist

@@ -20,30 +20,38 @@ void finish(int error) {
         listener(message);
 }
 
-int format_message(const char* format, va_list arguments) {
+__attribute__((format(printf, 1, 0))) int format_message(const char* format, va_list arguments) {
     const int length = vsnprintf(message, sizeof message, format, arguments);
     return length < kLongestMessage ? length : kLongestMessage - 1;
 }
 
 }  // namespace
 
+void set_error_of_list(int error, const char* format, va_list arguments) {
+    format_message(format, arguments);
+    finish(error);
+}
+
 void set_error(int error, const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    format_message(format, arguments);
+    set_error_of_list(error, format, arguments);
     va_end(arguments);
+}
+
+void set_error_with_reason_of_list(int error, const char* format, va_list arguments) {
+    const int length = format_message(format, arguments);
+    char reason[128];
+    snprintf(message + length, static_cast<size_t>(kLongestMessage - length), ": %s",
+             strerror_r(error, reason, sizeof reason));
     finish(error);
 }
 
 void set_error_with_reason(int error, const char* format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const int length = format_message(format, arguments);
+    set_error_with_reason_of_list(error, format, arguments);
     va_end(arguments);
-    char reason[128];
-    snprintf(message + length, static_cast<size_t>(kLongestMessage - length), ": %s",
-             strerror_r(error, reason, sizeof reason));
-    finish(error);
 }
 
 const char* last_error_message() {

@@ -15,6 +15,7 @@
 #include "persist/flush/device_dax.hpp"
 #include "persist/flush/error_message.hpp"
 #include "persist/flush/map_hint.hpp"
+#include "persist/flush/map_sync.hpp"
 #include "persist/flush/ranges.hpp"
 
 namespace terrace::persist {
@@ -134,21 +135,11 @@ int set_length(int fd, std::size_t length, int flags) {
     return error;
 }
 
-// MAP_SYNC promises that a page's place in the file is durable before the page can be written. A file system
-// without it (or a kernel before 4.15) refuses, and the file is mapped the ordinary way.
-void* map_shared(int fd, std::size_t length, bool* is_synchronous) {
-    void* const hint = address_hint(length);
-    void* address = mmap(hint, length, PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
-    *is_synchronous = address != MAP_FAILED;
-    if (address == MAP_FAILED && (errno == EOPNOTSUPP || errno == EINVAL))
-        address = mmap(hint, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return address;
-}
-
 Mapping map_open_file(int fd, const char* path, std::size_t length, const DurableRange& facts,
                       bool is_device) {
     bool is_synchronous = false;
-    void* const address = map_shared(fd, length, &is_synchronous);
+    void* const address =
+        map_with_sync({.fd = fd, .length = length, .at = address_hint(length)}, &is_synchronous);
     if (address == MAP_FAILED) {
         set_error_with_reason(errno, "pmem_map_file: cannot map %zu bytes of '%s'", length, path);
         return {};
@@ -172,8 +163,8 @@ Mapping map_device(const char* path, const struct stat& device, std::size_t leng
                   path);
         return {};
     }
-    const std::size_t size = device_dax_size(device);
-    if (size == 0 || (length != 0 && length != size)) {
+    std::size_t size = 0;
+    if (!device_dax_size(device, &size) || size == 0 || (length != 0 && length != size)) {
         set_error(EINVAL, "pmem_map_file: the length of '%s' must be 0 or %zu, it is %zu", path, size,
                   length);
         return {};

@@ -14,6 +14,10 @@ namespace {
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kGiantPage = std::size_t{1} << 30;
 
+std::size_t alignment_for(std::size_t length) {
+    return length >= kGiantPage ? kGiantPage : kHugePage;
+}
+
 std::uintptr_t aligned_up(std::uintptr_t address, std::size_t alignment) {
     return (address + alignment - 1) & ~(alignment - 1);
 }
@@ -114,10 +118,13 @@ std::uintptr_t wanted_address() {
 }  // namespace
 
 void* address_hint(std::size_t length) {
-    const std::size_t alignment = length >= kGiantPage ? kGiantPage : kHugePage;
     if (const std::uintptr_t wanted = wanted_address(); wanted != 0)
-        return first_room(wanted, length, alignment);
-    return length >= kHugePage ? aligned_room(length, alignment) : nullptr;
+        return first_room(wanted, length, alignment_for(length));
+    return huge_page_hint(length);
+}
+
+void* huge_page_hint(std::size_t length) {
+    return length >= kHugePage ? aligned_room(length, alignment_for(length)) : nullptr;
 }
 
 }  // namespace terrace::persist

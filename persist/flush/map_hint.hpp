@@ -10,4 +10,7 @@ namespace terrace::persist {
 // For `length` bytes; nullptr leaves the choice to the kernel.
 [[nodiscard]] void* address_hint(std::size_t length);
 
+// The same without PMEM_MMAP_HINT.
+[[nodiscard]] void* huge_page_hint(std::size_t length);
+
 }  // namespace terrace::persist
