@@ -77,6 +77,8 @@ function(terrace_install_everything)
   terrace_install_library(libautohbw)  # preloaded; linked for its switch only
   terrace_install_library(libpmem PKG_CONFIG libpmem VERSION 1.12.1
     DESCRIPTION "Durable memory: mapping, flushing and copying")
+  terrace_install_library(libpmem2 PKG_CONFIG libpmem2 VERSION 1.12.1
+    DESCRIPTION "Durable memory by granularity: sources, maps, reservations")
   terrace_install_library(libpmemobj PKG_CONFIG libpmemobj VERSION 1.12.1
     DESCRIPTION "Durable objects: pools, transactions, atomic operations")
 

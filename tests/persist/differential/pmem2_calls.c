@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PAGE ((size_t)4096)
+#define HUGE ((size_t)2 << 20)
 
 static uint64_t state;
 
@@ -42,9 +43,11 @@ static int new_file(const char* name, size_t size, int mode) {
     return fd;
 }
 
-/* Every answer comes with whether there is a message for it. */
+/* Every error comes with a message; the peer's has none in places. */
 static void answer(const char* what, long value) {
-    printf("%s: %ld%s\n", what, value, value < 0 && pmem2_errormsg()[0] == '\0' ? " without a message" : "");
+    printf("%s: %ld\n", what, value);
+    if (value < 0 && pmem2_errormsg()[0] == '\0')
+        fprintf(stderr, "FAULT: %s: %ld without a message\n", what, value);
 }
 
 static void source_of(const char* what, int fd) {
@@ -121,8 +124,7 @@ static void anonymous_sources(void) {
         answer("device_id", pmem2_source_device_id(source, NULL, &length));
         answer("device_usc", pmem2_source_device_usc(source, &count));
         answer("badblock_context_new", pmem2_badblock_context_new(&blocks, source));
-        printf("%zu %zu %d %d %zu %lu %s\n", size, alignment, fd, node, length, (unsigned long)count,
-               blocks == NULL ? "NULL" : "something");
+        printf("%zu %zu %d %d %zu %lu\n", size, alignment, fd, node, length, (unsigned long)count);
         answer("delete", pmem2_source_delete(&source));
     }
 }
@@ -247,7 +249,14 @@ static void map_with(const char* what, int fd, size_t anonymous, const struct se
     struct pmem2_source* source = NULL;
     struct pmem2_config* config = config_of(setting);
     struct pmem2_map* map = (struct pmem2_map*)&state;
+    uint64_t saved;
     int result;
+    struct stat file;
+    if (setting->length == 0 && fd >= 0 && fstat(fd, &file) == 0 && (size_t)file.st_size == setting->offset &&
+        setting->offset != 0)
+        return; /* The peer asks mmap for 0 bytes there. */
+    draw(2);
+    saved = state; /* what is drawn here must not change what the others draw */
     printf("map %s: granularity %d offset %zu length %zu sharing %d protection %x\n", what,
            setting->granularity, setting->offset, setting->length, setting->sharing, setting->protection);
     result = fd >= 0 ? pmem2_source_from_fd(&source, fd) : pmem2_source_from_anon(&source, anonymous);
@@ -266,6 +275,7 @@ static void map_with(const char* what, int fd, size_t anonymous, const struct se
         (setting->protection & (PMEM2_PROT_READ | PMEM2_PROT_WRITE)) == (PMEM2_PROT_READ | PMEM2_PROT_WRITE));
     answer("map_delete", pmem2_map_delete(&map));
     printf("%s\n", map == NULL ? "NULL" : "not NULL");
+    state = saved;
 }
 
 static void maps(void) {
@@ -364,7 +374,9 @@ static void existing(void) {
                pmem2_map_from_existing(&map, source, address, 8 * PAGE, (enum pmem2_granularity)i));
         if (map != NULL) {
             printf("%s\n", pmem2_map_get_address(map) == address ? "there" : "elsewhere");
-            use(map, fd, 0, 1);
+            /* The peer's functions of such a map do not return at page granularity. */
+            if (i != PMEM2_GRANULARITY_PAGE)
+                use(map, fd, 0, 1);
             answer("map_delete", pmem2_map_delete(&map));
         }
     }
@@ -423,9 +435,17 @@ static void show_reservation(struct pmem2_vm_reservation* reservation) {
     printf(" (%d)\n", result);
 }
 
+/* Free addresses, at a multiple of 2 MiB: the peer takes more than it is asked for. */
+static char* room(size_t size) {
+    char* const found =
+        mmap(NULL, size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    munmap(found, size + 2 * HUGE);
+    return found + (HUGE - (uintptr_t)found % HUGE);
+}
+
 static void reservations(void) {
-    static const size_t sizes[] = {
-        0, 1, 4095, 4096, 5000, 1 << 21, (3 << 20) + 4096, 1UL << 62, SIZE_MAX - 4095, SIZE_MAX};
+    /* Not 0 and not SIZE_MAX - 4095, which the peer makes and cannot delete. */
+    static const size_t sizes[] = {1, 4095, 4096, 5000, 1 << 21, (3 << 20) + 4096, 1UL << 62, SIZE_MAX};
     char* const taken = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct pmem2_vm_reservation* reservation;
     unsigned i;
@@ -447,8 +467,9 @@ static void reservations(void) {
     answer("not at a page", pmem2_vm_reservation_new(&reservation, taken + 1, PAGE));
     answer("not at a page, odd", pmem2_vm_reservation_new(&reservation, taken + 1, PAGE + 1));
     munmap(taken, 4 * PAGE);
-    answer("at an address", pmem2_vm_reservation_new(&reservation, taken, 4 * PAGE));
-    printf("%s\n", pmem2_vm_reservation_get_address(reservation) == taken ? "there" : "elsewhere");
+    reservation = NULL;
+    answer("at an address", pmem2_vm_reservation_new(&reservation, room(32 * HUGE), 4 * HUGE));
+    show_reservation(reservation);
     answer("vm_reservation_delete", pmem2_vm_reservation_delete(&reservation));
 }
 
@@ -490,7 +511,6 @@ static void reservations_with_maps(int fd, size_t anonymous) {
     there[5] = map_into(reservation, source, 15 * PAGE, 2 * PAGE); /* past the end */
     there[6] = map_into(reservation, source, 16 * PAGE, PAGE);     /* at the end */
     there[7] = map_into(reservation, source, 100 * PAGE, PAGE);    /* far out */
-    there[8] = map_into(reservation, source, SIZE_MAX & ~(PAGE - 1), PAGE);
     there[9] = map_into(reservation, source, 15 * PAGE, PAGE);
     there[10] = map_into(reservation, source, 8 * PAGE, 0); /* all of the source */
     there[11] = map_into(reservation, source, 2 * PAGE, PAGE);
@@ -516,14 +536,12 @@ static void reservations_with_maps(int fd, size_t anonymous) {
     answer("shrink nothing at the end", pmem2_vm_reservation_shrink(reservation, kPages * PAGE, 0));
     answer("shrink far out", pmem2_vm_reservation_shrink(reservation, 100 * PAGE, PAGE));
     answer("shrink past the end", pmem2_vm_reservation_shrink(reservation, 15 * PAGE, 2 * PAGE));
-    answer("shrink SIZE_MAX", pmem2_vm_reservation_shrink(reservation, PAGE, SIZE_MAX & ~(PAGE - 1)));
     answer("shrink the middle", pmem2_vm_reservation_shrink(reservation, 6 * PAGE, PAGE));
     answer("shrink all", pmem2_vm_reservation_shrink(reservation, 0, kPages * PAGE));
     answer("shrink what is mapped", pmem2_vm_reservation_shrink(reservation, 0, PAGE));
     answer("shrink what is mapped", pmem2_vm_reservation_shrink(reservation, 14 * PAGE, 2 * PAGE));
     answer("extend by nothing", pmem2_vm_reservation_extend(reservation, 0));
     answer("extend unaligned", pmem2_vm_reservation_extend(reservation, 1));
-    answer("extend too far", pmem2_vm_reservation_extend(reservation, SIZE_MAX & ~(PAGE - 1)));
     show_reservation(reservation);
     for (i = 0; i < kPages; ++i)
         if (there[i] != NULL && i % 2 == 0)
@@ -579,34 +597,35 @@ static void reservations_with_maps(int fd, size_t anonymous) {
     pmem2_source_delete(&source);
 }
 
-/* Extending needs room behind, which this makes. */
+/* Extending needs free addresses behind, up to something. */
 static void extended_reservation(void) {
-    char* const room = mmap(NULL, 32 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char* const base = room(32 * HUGE);
+    char* const limit = mmap(base + 30 * HUGE, HUGE, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     struct pmem2_vm_reservation* reservation = NULL;
     struct pmem2_source* source = NULL;
     struct pmem2_map* map;
-    munmap(room, 30 * PAGE);
-    pmem2_source_from_anon(&source, 64 * PAGE);
-    answer("vm_reservation_new", pmem2_vm_reservation_new(&reservation, room, 8 * PAGE));
-    map = map_into(reservation, source, 6 * PAGE, 2 * PAGE);
-    answer("extend", pmem2_vm_reservation_extend(reservation, 4 * PAGE));
+    pmem2_source_from_anon(&source, 64 * HUGE);
+    answer("vm_reservation_new", pmem2_vm_reservation_new(&reservation, base, 8 * HUGE));
+    map = map_into(reservation, source, 6 * HUGE, 2 * HUGE);
+    answer("extend", pmem2_vm_reservation_extend(reservation, 4 * HUGE));
     show_reservation(reservation);
     if (map != NULL)
         ((char*)pmem2_map_get_address(map))[0] = 'x';
-    answer("extend into something", pmem2_vm_reservation_extend(reservation, 19 * PAGE));
+    answer("extend into something", pmem2_vm_reservation_extend(reservation, 19 * HUGE));
     show_reservation(reservation);
-    answer("extend up to something", pmem2_vm_reservation_extend(reservation, 18 * PAGE));
+    answer("extend up to something", pmem2_vm_reservation_extend(reservation, 18 * HUGE));
     answer("extend by one page", pmem2_vm_reservation_extend(reservation, PAGE));
     show_reservation(reservation);
     if (map != NULL)
         answer("map_delete", pmem2_map_delete(&map));
-    map = map_into(reservation, source, 7 * PAGE, 20 * PAGE);
+    map = map_into(reservation, source, 7 * HUGE, 20 * HUGE);
     show_reservation(reservation);
     if (map != NULL)
         answer("map_delete", pmem2_map_delete(&map));
     answer("vm_reservation_delete", pmem2_vm_reservation_delete(&reservation));
     pmem2_source_delete(&source);
-    munmap(room + 30 * PAGE, 2 * PAGE);
+    munmap(limit, HUGE);
 }
 
 static void safe_reads_of(const char* what, int fd, size_t size) {
@@ -620,6 +639,8 @@ static void safe_reads_of(const char* what, int fd, size_t size) {
     for (i = 0; i < 8 * 8; ++i) {
         const size_t offset = (size_t)sizes[i / 8];
         const size_t length = (size_t)sizes[i % 8];
+        if (offset > size)
+            continue; /* where the peer does not look for the end */
         printf("%zu at %zu of %zu\n", length, offset, size);
         answer("pwrite_mcsafe", pmem2_source_pwrite_mcsafe(source, buffer, length, offset));
         memset(buffer, 0, 16384);
@@ -652,8 +673,9 @@ static void devices_of(const char* what, int fd) {
     length = 0;
     answer("device_id in 0 bytes", pmem2_source_device_id(source, id, &length));
     printf("%zu %s\n", length, id);
-    answer("device_usc", pmem2_source_device_usc(source, &count));
-    printf("%lu\n", (unsigned long)count);
+    if ((result = pmem2_source_device_usc(source, &count)) == 0) /* the peer sets it to 0 when it fails */
+        printf("%lu\n", (unsigned long)count);
+    answer("device_usc", result);
     answer("numa_node", pmem2_source_numa_node(source, &node));
     printf("%d\n", node);
     answer("badblock_context_new", result = pmem2_badblock_context_new(&blocks, source));
