@@ -1,12 +1,12 @@
-# terrace_peer_pair(NAME name TERRACE target PEER library HEADER header SOURCES … [JEMALLOC]): the programs NAME_terrace and
-# NAME_peer, and with JEMALLOC also NAME_jemalloc, the same source over plain malloc with Debian's jemalloc behind it.
-# Each sees its own BENCH_SIDE_TERRACE, BENCH_SIDE_PEER or BENCH_SIDE_JEMALLOC.
+# terrace_peer_pair(NAME name TERRACE target PEER library HEADER header SOURCES … [JEMALLOC] [BARE]): the programs NAME_terrace
+# and NAME_peer; with JEMALLOC also NAME_jemalloc, the same source over plain malloc with Debian's jemalloc behind it; with
+# BARE also NAME_bare, over no library at all. Each sees its own BENCH_SIDE_TERRACE, BENCH_SIDE_PEER, …
 #
 # The peers' programs see neither our headers nor our libraries: they are found where Debian puts them, and nowhere else (an
 # installed Terrace in /usr/local has the same names). Without the peer's -dev package the pair is left out, and bench/run
 # says so.
 function(terrace_peer_pair)
-  cmake_parse_arguments(ARG "JEMALLOC" "NAME;TERRACE;PEER;HEADER" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "JEMALLOC;BARE" "NAME;TERRACE;PEER;HEADER" "SOURCES" ${ARGN})
   set(_debian_only PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE} /usr/lib64 /usr/lib NO_DEFAULT_PATH)
   find_library(TERRACE_PEER_${ARG_PEER} NAMES lib${ARG_PEER}.so ${_debian_only})
   if(NOT TERRACE_PEER_${ARG_PEER} OR NOT EXISTS /usr/include/${ARG_HEADER})
@@ -23,6 +23,9 @@ function(terrace_peer_pair)
     else()
       message(STATUS "bench: ${ARG_NAME}_jemalloc left out: libjemalloc-dev is not installed")
     endif()
+  endif()
+  if(ARG_BARE)
+    list(APPEND _sides BARE)
   endif()
   foreach(_side IN LISTS _sides)
     string(TOLOWER ${ARG_NAME}_${_side} _program)

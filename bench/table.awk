@@ -42,11 +42,12 @@ function scaling_of_machine(group,   scenarios, s, count, one, two, best) {
     return best == "" || best > 2 ? 2 : best
 }
 
-function heading(title) {
-    printf "\n%s%-37s%11s%11s%11s%15s%15s%15s%s\n", bold, title, "Terrace", "jemalloc", "peer", "/ jemalloc", "/ peer", "2 threads", plain
+function heading(title, third) {
+    printf "\n%s%-37s%11s%11s%11s%15s%15s%15s%s\n", bold, title, "Terrace", third, "peer", "/ " third, "/ peer", \
+        third == "bare" ? "" : "2 threads", plain
 }
 
-FNR == NR { ns[$1, $2, $3, $4] = $5; measured[$2, $3] = 1; next }
+FNR == NR { ns[$1, $2, $3, $4] = $5; measured[$2, $3] = 1; has[$1, $2, $3] = 1; next }
 /^#/ || NF == 0 { next }
 $1 == "=" {
     variant = $2
@@ -76,7 +77,8 @@ END {
         if (!rows[group] || !(group in measured)) continue
         split(group, part, SUBSEP)
         machine = scaling_of_machine(group)
-        heading(part[2] in title ? title[part[2]] : "transactions")
+        third = ("bare", group) in has ? "bare" : "jemalloc"
+        heading(part[2] in title ? title[part[2]] : part[1] in title ? title[part[1]] : "transactions", third)
         for (r = 1; r <= rows[group]; ++r) {
             scenario = row[group, r]
             ours = ns["terrace", group, scenario]
@@ -87,7 +89,7 @@ END {
                 continue
             }
             peer = ns["peer", group, scenario]
-            jemalloc = ns["jemalloc", group, scenario]
+            jemalloc = ns[third, group, scenario]
             printf "  %-35s%11s%11s%11s%s%s%s\n", name[group, scenario], readable(ours), readable(jemalloc), readable(peer),
                 judged(jemalloc, ours, jemalloc_aim[group, scenario]), judged(peer, ours, peer_aim[group, scenario]),
                 # Two threads in the time "two" for a pair each, where one thread takes "ours".
