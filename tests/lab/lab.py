@@ -222,8 +222,10 @@ def start(model, kernel, options, folder, extra=None):
         shutil.copy(choices, share / "choices")
     model.make_files(folder)
     make_initrd(model, kernel, settings, folder / "initrd.cpio")
-    command = ["qemu-system-x86_64", *model.machine(folder), "-kernel", str(kernel.image),
-               "-initrd", str(folder / "initrd.cpio"), "-append", f"console=ttyS0 quiet nokaslr mitigations=off panic=-1 {model.kernel}",
+    # Dies with this script: a guest that waits for its power cut would never end.
+    command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *model.machine(folder),
+               "-kernel", str(kernel.image), "-initrd", str(folder / "initrd.cpio"),
+               "-append", f"console=ttyS0 quiet nokaslr mitigations=off panic=-1 {model.kernel}",
                "-nographic", "-no-reboot", "-nic", "none"]
     for tag, path, access in (("hostroot", "/", "readonly=on,multidevs=remap"), ("lab", share, "readonly=off")):
         command += ["-fsdev", f"local,id={tag},path={path},security_model=none,{access}",
