@@ -78,12 +78,18 @@ namespace detail {
 std::atomic<const FlushMethods*> methods_in_use{nullptr};
 
 const FlushMethods& choose_flush_methods() {
-    LockGuard lock(choosing);
-    if (methods_in_use.load(std::memory_order_relaxed) == nullptr) {
-        choose(&chosen);
-        methods_in_use.store(&chosen, std::memory_order_release);
+    bool is_first = false;
+    {
+        LockGuard lock(choosing);
+        if (methods_in_use.load(std::memory_order_relaxed) == nullptr) {
+            choose(&chosen);
+            methods_in_use.store(&chosen, std::memory_order_release);
+            is_first = true;
+        }
     }
-    return *methods_in_use.load(std::memory_order_relaxed);
+    if (is_first && methods_were_chosen != nullptr)
+        methods_were_chosen();
+    return *methods_in_use.load(std::memory_order_acquire);
 }
 
 }  // namespace detail

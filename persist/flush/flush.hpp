@@ -46,6 +46,9 @@ enum class CopyHint {
     kStreamed,  // they are not
 };
 
+// Called once the table is chosen, by libraries that define it: libpmem looks for open pools then.
+[[gnu::weak]] void methods_were_chosen();
+
 namespace detail {
 extern std::atomic<const FlushMethods*> methods_in_use;
 const FlushMethods& choose_flush_methods();

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +18,7 @@
 #include "persist/flush/error_message.hpp"
 #include "persist/flush/flush.hpp"
 #include "persist/flush/map_file.hpp"
+#include "persist/flush/pool_aware.hpp"
 #include "persist/flush/ranges.hpp"
 
 using namespace terrace::persist;
@@ -54,16 +53,6 @@ CopyHint hint_from(unsigned flags) {
 void fence_unless(unsigned flags) {
     if ((flags & PMEM_F_MEM_NODRAIN) == 0)
         fence();
-}
-
-int sync_pages(const void* address, std::size_t length) {
-    const std::uintptr_t page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address);
-    const std::uintptr_t first_page = begin & ~(page - 1);
-    if (msync(reinterpret_cast<void*>(first_page), length + (begin - first_page), MS_SYNC) == 0)
-        return 0;
-    set_error_with_reason(errno, "msync of %zu bytes at %p", length, address);
-    return -1;
 }
 
 // A device DAX has no msync: its region's queue is flushed, where the kernel offers that.
@@ -116,7 +105,7 @@ void pmem_persist(const void* addr, size_t len) {
 }
 
 int pmem_msync(const void* addr, size_t len) {
-    return sync_pages(addr, len);
+    return sync_pages_and_pools(addr, len, false);
 }
 
 int pmem_has_hw_drain(void) {
@@ -132,6 +121,7 @@ int pmem_has_auto_flush(void) {
 
 void pmem_deep_flush(const void* addr, size_t len) {
     write_back_always(addr, len);
+    note_pool_stores(addr, len);
 }
 
 int pmem_deep_drain(const void* addr, size_t len) {
@@ -150,8 +140,9 @@ int pmem_deep_drain(const void* addr, size_t len) {
         const std::uintptr_t until = !found              ? end
                                      : range.begin <= at ? std::min(end, range.end)
                                                          : range.begin;
-        const int result =
-            is_device ? drain_device(range) : sync_pages(reinterpret_cast<const void*>(at), until - at);
+        const int result = is_device
+                               ? drain_device(range)
+                               : sync_pages_and_pools(reinterpret_cast<const void*>(at), until - at, true);
         if (result != 0)
             return -1;
         at = until;

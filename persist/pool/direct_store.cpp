@@ -132,7 +132,7 @@ bool is_being_constructed(const ThreadState& state, const Pool& pool, uint64_t o
 }
 
 bool is_pending_for(const ThreadState& state, const Pool& pool) {
-    return state.pending_pool == &pool && state.pending_generation == registry_generation() &&
+    return state.pending_pool == &pool && state.pending_registration == pool.registration &&
            !state.pending.empty();
 }
 
@@ -156,13 +156,13 @@ int flush_range(Pool& pool, uint64_t offset, uint64_t bytes) {
     if (bytes == 0)
         return 0;
     ThreadState& state = thread_state();
-    if (state.pending_pool != &pool || state.pending_generation != registry_generation()) {
-        if (state.pending_pool != nullptr && state.pending_generation == registry_generation() &&
-            !state.pending.empty())
-            drain(const_cast<Pool&>(*state.pending_pool));
+    if (state.pending_pool != &pool || state.pending_registration != pool.registration) {
+        int error = drain_pending();
         state.pending.clear();
         state.pending_pool = &pool;
-        state.pending_generation = registry_generation();
+        state.pending_registration = pool.registration;
+        if (error != 0)
+            return error;
     }
     if (state.pending.size() >= kMostPending || bytes >= direct_write_threshold(pool) ||
         !state.pending.push({offset, bytes}))
@@ -190,6 +190,14 @@ int drain(Pool& pool) {
     }
     state.pending.clear();
     return result;
+}
+
+int drain_pending() {
+    const ThreadState* const state = existing_thread_state();
+    if (state == nullptr || state->pending.empty() ||
+        !is_open(state->pending_pool, state->pending_registration))
+        return 0;
+    return drain(const_cast<Pool&>(*state->pending_pool));
 }
 
 bool has_pending_flushes(const Pool& pool) {

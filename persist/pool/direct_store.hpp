@@ -16,6 +16,8 @@ int persist_range(Pool& pool, uint64_t offset, uint64_t bytes);
 // Notes the range for the thread's next drain, or whatever record it commits earlier.
 int flush_range(Pool& pool, uint64_t offset, uint64_t bytes);
 int drain(Pool& pool);
+// The same for whichever pool the thread has noted ranges of; one that was closed meanwhile is left out.
+int drain_pending();
 
 bool has_pending_flushes(const Pool& pool);
 void add_pending_flushes(const Pool& pool, RecordBuilder& record);

@@ -16,6 +16,7 @@
 
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/mapping.hpp"
+#include "persist/pool/pmem_stores.hpp"
 #include "persist/pool/recovery.hpp"
 #include "persist/pool/registry.hpp"
 #include "persist/pool/superblock.hpp"
@@ -146,6 +147,7 @@ int adopt_existing(int file, const char* path, uint64_t& bytes) {
 }  // namespace
 
 Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t mode) {
+    const TellLibpmemAtTheEnd tell;
     LockGuard guard(registry_lock());
     if (layout == nullptr)
         layout = "";
@@ -200,6 +202,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
 }
 
 Pool* open_pool(const char* path, const char* layout) {
+    const TellLibpmemAtTheEnd tell;
     LockGuard guard(registry_lock());
     const int file = move_descriptor_up(open(path, O_RDWR | O_CLOEXEC));
     if (file < 0) {
@@ -265,6 +268,7 @@ int settle(Pool& pool) {
 }  // namespace
 
 void close_pool(Pool& pool) {
+    const TellLibpmemAtTheEnd tell;
     LockGuard guard(registry_lock());
     const bool is_ours = !pool.frozen.load(std::memory_order_relaxed);
     unregister_pool(pool);

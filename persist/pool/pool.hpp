@@ -26,7 +26,9 @@ struct Pool {
     LaneLog lanes;
     PageLog pages;
     Heap heap;
-    uint64_t run_id;           // even, different at every open: resets the persistent locks
+    uint64_t run_id;  // even, different at every open: resets the persistent locks
+    uint64_t
+        registration;  // different for every pool that this process opens: tells it from one that was here before
     std::atomic<bool> frozen;  // this process is a forked child of the one that opened the pool
     void* user_data;
     Mutex root_lock;

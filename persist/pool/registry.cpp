@@ -34,6 +34,7 @@ struct Registered {
 
 Registered g_pools[kMostPools];
 std::atomic<uint32_t> g_used{0};  // entries beyond were never used
+std::atomic<uint32_t> g_open{0};
 std::atomic<uint64_t> g_generation{1};
 Mutex g_lock;
 
@@ -90,7 +91,8 @@ bool register_pool(Pool& pool) {
         g_pools[i].pool.store(&pool, std::memory_order_release);
         if (i >= g_used.load(std::memory_order_relaxed))
             g_used.store(i + 1, std::memory_order_release);
-        g_generation.fetch_add(1, std::memory_order_release);
+        g_open.fetch_add(1, std::memory_order_release);
+        pool.registration = g_generation.fetch_add(1, std::memory_order_release) + 1;
         return true;
     }
     return false;
@@ -104,6 +106,7 @@ void unregister_pool(Pool& pool) {
         g_pools[i].bytes.store(0, std::memory_order_relaxed);
         g_pools[i].identity.store(0, std::memory_order_relaxed);
         g_pools[i].pool.store(nullptr, std::memory_order_release);
+        g_open.fetch_sub(1, std::memory_order_release);
     }
     g_generation.fetch_add(1, std::memory_order_release);
     __atomic_fetch_add(&_pobj_cache_invalidate, 1, __ATOMIC_RELEASE);
@@ -124,6 +127,37 @@ Pool* pool_at(const void* address) {
         return pool;
     }
     return nullptr;
+}
+
+bool is_open(const Pool* pool, uint64_t registration) {
+    const uint32_t used = g_used.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < used; ++i) {
+        if (g_pools[i].pool.load(std::memory_order_acquire) == pool)
+            return pool != nullptr && pool->registration == registration;
+    }
+    return false;
+}
+
+bool any_pool_is_open() {
+    return g_open.load(std::memory_order_acquire) != 0;
+}
+
+Pool* first_pool_in(const void* address, uint64_t size) {
+    if (Pool* const pool = pool_at(address))
+        return pool;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(address);
+    Pool* first = nullptr;
+    uintptr_t first_base = UINTPTR_MAX;
+    const uint32_t used = g_used.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < used; ++i) {
+        Pool* pool = g_pools[i].pool.load(std::memory_order_acquire);
+        const uintptr_t base = g_pools[i].base.load(std::memory_order_relaxed);
+        if (pool == nullptr || base <= begin || base - begin >= size || base >= first_base)
+            continue;
+        first = pool;
+        first_base = base;
+    }
+    return first;
 }
 
 Pool* pool_with_identity(uint64_t identity_low) {

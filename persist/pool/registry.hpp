@@ -16,6 +16,12 @@ Mutex& registry_lock();
 [[nodiscard]] bool register_pool(Pool& pool);
 void unregister_pool(Pool& pool);
 
+// Whether this pool is open, and has been since the registration of that number (Pool::registration).
+[[nodiscard]] bool is_open(const Pool* pool, uint64_t registration);
+[[nodiscard]] bool any_pool_is_open();
+// The pool with the lowest address that has a byte in [address, address + size); null for none.
+[[nodiscard]] Pool* first_pool_in(const void* address, uint64_t size);
+
 // Incremented by every open and close. Thread caches are valid for one generation.
 uint64_t registry_generation();
 

@@ -21,7 +21,7 @@ struct ThreadState {
     RecordBuilder record;  // of atomic operations and direct stores
     GrowArray<PendingFlush> pending;
     const Pool* pending_pool = nullptr;
-    uint64_t pending_generation = 0;
+    uint64_t pending_registration = 0;
     // While a constructor runs inside pmemobj_alloc: the block, whose content becomes durable with the allocation.
     const Pool* constructing_pool = nullptr;
     uint64_t constructing_offset = 0;

@@ -43,3 +43,15 @@ if(TARGET libpmem_calls_peer AND NOT TERRACE_SANITIZER)
     $<TARGET_FILE:libpmem_calls_peer> $<TARGET_FILE:libpmem_calls_terrace>)
   set_tests_properties(persist_libpmem_differential PROPERTIES LABELS unit TIMEOUT 300)
 endif()
+
+# Pools and libpmem in one process.
+if(TARGET libpmemobj AND TARGET libpmem)
+  terrace_test(NAME persist_libpmem_pool LABELS unit SOURCES libpmem_pool_test.cpp LIBRARIES libpmem libpmemobj)
+  add_executable(libpmem_loaded_late libpmem_loaded_late.c)
+  target_link_libraries(libpmem_loaded_late PRIVATE terrace_options libpmemobj ${CMAKE_DL_LIBS})
+  add_dependencies(libpmem_loaded_late libpmem)
+  add_test(NAME persist_libpmem_loaded_late COMMAND sh -c
+    "pool=/dev/shm/terrace-late-$$; \"$0\" \"$1\" $pool; \"$0\" \"$1\" $pool; result=$?; rm -f $pool; exit $result"
+    $<TARGET_FILE:libpmem_loaded_late> $<TARGET_FILE:libpmem>)
+  set_tests_properties(persist_libpmem_loaded_late PROPERTIES LABELS unit TIMEOUT 300)
+endif()
