@@ -35,7 +35,8 @@ int pmem2_config_delete(struct pmem2_config** cfg) {
     return 0;
 }
 
-int pmem2_config_set_required_store_granularity(struct pmem2_config* cfg, enum pmem2_granularity g) {
+PMEM2_ANY_ENUM_VALUE int pmem2_config_set_required_store_granularity(struct pmem2_config* cfg,
+                                                                     enum pmem2_granularity g) {
     if (cfg == nullptr)
         return no_config("pmem2_config_set_required_store_granularity");
     if (!is_granularity(g))
@@ -64,7 +65,7 @@ int pmem2_config_set_length(struct pmem2_config* cfg, size_t length) {
     return 0;
 }
 
-int pmem2_config_set_sharing(struct pmem2_config* cfg, enum pmem2_sharing_type type) {
+PMEM2_ANY_ENUM_VALUE int pmem2_config_set_sharing(struct pmem2_config* cfg, enum pmem2_sharing_type type) {
     if (cfg == nullptr)
         return no_config("pmem2_config_set_sharing");
     if (type != PMEM2_SHARED && type != PMEM2_PRIVATE)

@@ -238,8 +238,8 @@ int pmem2_map_new(struct pmem2_map** map_ptr, const struct pmem2_config* cfg,
     return 0;
 }
 
-int pmem2_map_from_existing(struct pmem2_map** map_ptr, const struct pmem2_source* src, void* addr,
-                            size_t len, enum pmem2_granularity gran) {
+PMEM2_ANY_ENUM_VALUE int pmem2_map_from_existing(struct pmem2_map** map_ptr, const struct pmem2_source* src,
+                                                 void* addr, size_t len, enum pmem2_granularity gran) {
     constexpr const char* kHere = "pmem2_map_from_existing";
     if (map_ptr == nullptr)
         return fail(-EINVAL, "%s: map is NULL", kHere);

@@ -214,7 +214,7 @@ static void use(struct pmem2_map* map, int fd, size_t offset, int is_writable) {
         printf("sum %lu", (unsigned long)sum);
         sum = 0;
         if (fd >= 0) {
-            char page[4096];
+            char page[4096] = "";
             if (pread(fd, page, PAGE, (off_t)offset) != (ssize_t)PAGE)
                 printf("short read");
             for (i = 0; i < PAGE; ++i)

@@ -1,0 +1,1 @@
+#include "tests/persist/pmem2_program.h"
