@@ -43,6 +43,9 @@ void methods_of_this_cpu(FlushMethods* methods);
 // msync(2) per write-back, nothing streamed: right on every machine and every file, and slow.
 void portable_methods(FlushMethods* methods);
 
+// RISC-V's way to write back, where it may be used.
+extern const WriteBackSet kZicbomWriteBack;
+
 // x86-64's ways to stream.
 extern const StreamSet kMovdir64bStreams;
 extern const StreamSet kAvx512Streams;

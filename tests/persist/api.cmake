@@ -1,6 +1,6 @@
 # The tests of the public headers libpmemobj.h and libpmem.h, and of the flush layer under both.
 
-terrace_test(NAME persist_flush LABELS unit SOURCES api_flush_test.cpp LIBRARIES terrace_libpmem_parts)
+terrace_test(NAME persist_flush LABELS unit SOURCES api_flush_test.cpp flush_movdir64b_test.cpp LIBRARIES terrace_libpmem_parts)
 terrace_test(NAME persist_libpmem LABELS unit SOURCES api_libpmem_test.cpp libpmem_log_test.cpp LIBRARIES libpmem)
 
 if(TARGET libpmemobj)
@@ -54,4 +54,13 @@ if(TARGET libpmemobj AND TARGET libpmem)
     "pool=/dev/shm/terrace-late-$$; \"$0\" \"$1\" $pool; \"$0\" \"$1\" $pool; result=$?; rm -f $pool; exit $result"
     $<TARGET_FILE:libpmem_loaded_late> $<TARGET_FILE:libpmem>)
   set_tests_properties(persist_libpmem_loaded_late PROPERTIES LABELS unit TIMEOUT 300)
+endif()
+
+# libpmem for other architectures, built and run in an emulator: each in half a minute, or skipped.
+if(TARGET libpmem_calls_terrace AND NOT TERRACE_SANITIZER)
+  foreach(architecture aarch64 riscv64)
+    add_test(NAME persist_flush_${architecture} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cross/cross_test.sh ${architecture}
+      ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/cross-${architecture} $<TARGET_FILE:libpmem_calls_terrace>)
+    set_tests_properties(persist_flush_${architecture} PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
+  endforeach()
 endif()
