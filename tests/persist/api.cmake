@@ -64,3 +64,12 @@ if(TARGET libpmem_calls_terrace AND NOT TERRACE_SANITIZER)
     set_tests_properties(persist_flush_${architecture} PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
   endforeach()
 endif()
+
+# Programs of Debian's that are linked with libpmem, unchanged, with ours.
+if(TARGET libpmem AND NOT TERRACE_SANITIZER)
+  foreach(program fio qemu_nvdimm daxio)
+    add_test(NAME persist_program_${program}
+      COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/programs/${program}.sh $<TARGET_FILE:libpmem>)
+    set_tests_properties(persist_program_${program} PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
+  endforeach()
+endif()
