@@ -24,4 +24,5 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM
 mkdir "$scratch/lib"
 cp -L "$1" "$scratch/lib/libpmem.so.1"
+cd "$scratch"  # programs leave files where they are run
 export LD_LIBRARY_PATH=$scratch/lib MEMKIND_DEBUG=1
