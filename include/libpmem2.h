@@ -27,7 +27,7 @@
  * changed in one thread and used in another at the same time. Making, finding and deleting maps and reservations takes one
  * lock of the process; the functions that a map hands out take none.
  *
- * SIGBUS. Touching a mapped page that is not there any more is a SIGBUS of the kernel's, and no library can make it an error:
+ * SIGBUS (docs/sigbus.md). Touching a mapped page that is not there any more is a SIGBUS of the kernel's, and no library can make it an error:
  * when somebody shortened the file, when a sparse file's disk is full, when the medium has a bad block. A program that must
  * survive this installs a handler with SA_SIGINFO, compares si_addr with its maps, and leaves the access with siglongjmp; or it
  * reads with pmem2_source_pread_mcsafe, which returns an error instead.

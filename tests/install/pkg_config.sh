@@ -13,3 +13,4 @@ done
 # Programs written for memkind and PMDK ask for their versions.
 pkg-config --atleast-version=1.14 memkind || fail 'memkind.pc has an older version than 1.14'
 pkg-config --atleast-version=1.12 libpmem || fail 'libpmem.pc has an older version than 1.12'
+pkg-config --atleast-version=1.12 libpmem2 || fail 'libpmem2.pc has an older version than 1.12'

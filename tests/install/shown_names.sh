@@ -23,5 +23,6 @@ check libmemtier libmemtier.so.0 "($allocation)"
 check libautohbw libautohbw.so.0 "($allocation|enableAutoHBW|disableAutoHBW)"
 # libpmem and libpmemobj tell each other of open pools by the names that begin with terrace_.
 check libpmem libpmem.so.1 'pmem_.*|terrace_pmem_mind_pools'
+check libpmem2 libpmem2.so.1 'pmem2_.*'
 # terrace_pool_engine_table is how libmemkind's persistent kind reaches the engine; see docs/architecture.md.
 check libpmemobj libpmemobj.so.1 '(_?pmemobj|_pobj)_.*|terrace_pool_engine_table|terrace_pool_stores_table'

@@ -33,6 +33,7 @@ endforeach()
 
 add_executable(pmem2_calls differential/pmem2_calls.c)
 target_link_libraries(pmem2_calls PRIVATE terrace_options libpmem2)
+add_dependencies(unit_tests pmem2_calls)
 add_test(NAME persist_pmem2_differential
   COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/differential/pmem2_test.sh $<TARGET_FILE:pmem2_calls> $<TARGET_FILE:libpmem2>)
 add_test(NAME persist_pmem2_names

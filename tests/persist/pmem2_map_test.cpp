@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <csetjmp>
+#include <csignal>
 #include <thread>
 #include <vector>
 
@@ -234,6 +236,35 @@ TEST_P(AForcedGranularity, IsBelievedForSharedMapsOfFiles) {
 INSTANTIATE_TEST_SUITE_P(Each, AForcedGranularity,
                          testing::Values(PMEM2_GRANULARITY_BYTE, PMEM2_GRANULARITY_CACHE_LINE,
                                          PMEM2_GRANULARITY_PAGE));
+
+sigjmp_buf way_out;
+
+void leave(int, siginfo_t*, void*) {
+    siglongjmp(way_out, 1);
+}
+
+// docs/sigbus.md
+TEST(AShortenedFile, IsASigbusThatAHandlerCanLeave) {
+    const TemporaryDirectory directory;
+    const NewFile file(directory.file("file"), 4 * kPage);
+    const Map map(Config(), Source(file.fd()));
+    ASSERT_EQ(ftruncate(file.fd(), kPage), 0);
+    struct sigaction ours = {};
+    struct sigaction before = {};
+    ours.sa_sigaction = leave;
+    ours.sa_flags = SA_SIGINFO | SA_NODEFER;
+    sigaction(SIGBUS, &ours, &before);
+    volatile bool is_gone = false;
+    if (sigsetjmp(way_out, 1) == 0)
+        *const_cast<volatile char*>(map.address() + 2 * kPage) = 'x';
+    else
+        is_gone = true;
+    sigaction(SIGBUS, &before, nullptr);
+    EXPECT_TRUE(is_gone);
+    map.address()[0] = 'x';  // what is still there works
+    char byte = 0;
+    EXPECT_EQ(pmem2_source_pread_mcsafe(Source(file.fd()), &byte, 1, 2 * kPage), PMEM2_E_LENGTH_OUT_OF_RANGE);
+}
 
 TEST(AnonymousMemory, IsZeroedAndNeedsNoFlush) {
     const Map map(Config(PMEM2_GRANULARITY_BYTE), Source::anonymous(5 * kPage));

@@ -262,6 +262,7 @@ static void map_with(const char* what, int fd, size_t anonymous, const struct se
     result = fd >= 0 ? pmem2_source_from_fd(&source, fd) : pmem2_source_from_anon(&source, anonymous);
     if (result != 0) {
         printf("no source\n");
+        pmem2_config_delete(&config);
         return;
     }
     answer("map_new", result = pmem2_map_new(&map, config, source));
