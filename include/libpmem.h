@@ -99,9 +99,10 @@ int pmem_has_hw_drain(void);
     (PMEM_F_MEM_NODRAIN | PMEM_F_MEM_NONTEMPORAL | PMEM_F_MEM_TEMPORAL | PMEM_F_MEM_WC | PMEM_F_MEM_WB | \
      PMEM_F_MEM_NOFLUSH)
 
-/* As memmove, memcpy and memset, and durable on return unless a flag says otherwise; at most one of
- * NONTEMPORAL and TEMPORAL, of WC and WB. Without them the size decides: what is faster on this CPU, or the bound
- * in the environment variable PMEM_MOVNT_THRESHOLD, in bytes, from which on copies go around the caches. If pmemdest and len are multiples of 8, every store is of 8 bytes or more. Return pmemdest. */
+/* As memmove, memcpy and memset, and durable on return unless a flag says otherwise; at most one of NONTEMPORAL and
+ * TEMPORAL, of WC and WB. Without them the size decides: what is faster on this CPU, or the bound in the environment
+ * variable PMEM_MOVNT_THRESHOLD, in bytes, from which on copies go around the caches. If pmemdest and len are multiples
+ * of 8, every store is of 8 bytes or more. Return pmemdest. */
 void* pmem_memmove(void* pmemdest, const void* src, size_t len, unsigned flags);
 void* pmem_memcpy(void* pmemdest, const void* src, size_t len, unsigned flags);
 void* pmem_memset(void* pmemdest, int c, size_t len, unsigned flags);
