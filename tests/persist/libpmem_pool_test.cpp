@@ -112,7 +112,7 @@ TEST_P(APool, KeepsCopiesFillsAndMovesOfEverySizeAndPlace) {
     for (std::size_t i = 0; i < sizeof text; ++i)
         text[i] = static_cast<char>('a' + i % 23);
     for (const std::size_t size : kSizes) {
-        for (const std::size_t at : {0, 8, 3}) {
+        for (const std::size_t at : {std::size_t{0}, std::size_t{8}, std::size_t{3}}) {
             in_a_killed_process([&](char* root) {
                 pmem_memcpy_persist(root + at, text, size);
                 pmem_memset_persist(root + 310000 + at, 'f', size);
