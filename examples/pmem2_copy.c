@@ -54,8 +54,8 @@ int main(int argc, char** argv) {
 
     copy = pmem2_get_memcpy_fn(to);
     size = pmem2_map_get_size(to);
-    /* On durable memory every piece is on its way while the next one is copied. At page granularity a flush is a system
-     * call that waits, so there is one, for everything. */
+    /* On durable memory every piece is on its way while the next one is copied. At page granularity a flush
+     * is a system call that waits, so there is one, for everything. */
     flags = pmem2_map_get_store_granularity(to) == PMEM2_GRANULARITY_PAGE ? PMEM2_F_MEM_NOFLUSH
                                                                           : PMEM2_F_MEM_NODRAIN;
     for (done = 0; done < size; done += AT_ONCE)

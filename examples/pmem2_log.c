@@ -1,11 +1,12 @@
 /*
- * A log of lines on whatever medium the file lies on: libpmem2 says what a store needs to be durable, and the program adapts.
+ * A log of lines on whatever medium the file lies on: libpmem2 says what a store needs to be durable, and
+ * the program adapts.
  *
  *     pmem2_log FILE LINE...     appends the lines, then prints the whole log
  *
- * Durable memory makes each line durable by itself, without a system call. On a disk each such call costs a write to the medium,
- * so the lines of one run go there together. Either way the length in front is stored only when what it counts is durable: a
- * crash leaves a shorter log, never a broken one.
+ * Durable memory makes each line durable by itself, without a system call. On a disk each such call costs a
+ * write to the medium, so the lines of one run go there together. Either way the length in front is stored
+ * only when what it counts is durable: a crash leaves a shorter log, never a broken one.
  */
 #include <fcntl.h>
 #include <libpmem2.h>

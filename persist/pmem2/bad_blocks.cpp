@@ -1,5 +1,6 @@
-// The bad blocks of a source. The kernel keeps a list for a block device and for an NVDIMM region; a file's part of it is found by its
-// extents, a device DAX's by where it lies in its region. Thread safety: a context has one owner at a time.
+// The bad blocks of a source. The kernel keeps a list for a block device and for an NVDIMM region; a file's
+// part of it is found by its extents, a device DAX's by where it lies in its region. Thread safety: a
+// context has one owner at a time.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -67,7 +68,8 @@ bool bad_blocks_of_block_device(const char* directory, RangeList* list) {
     return read_bad_sectors(path, window, list);
 }
 
-// The file's bytes that lie in an extent and are bad, as whole blocks of the file system: that is what can be replaced.
+// The file's bytes that lie in an extent and are bad, as whole blocks of the file system: that is what can
+// be replaced.
 bool add_bad_part(const fiemap_extent& extent, const RangeList& device, std::uint64_t block,
                   RangeList* list) {
     for (std::size_t i = 0; i < device.count; ++i) {

@@ -1,5 +1,5 @@
-// Ranges of bytes that a medium has lost, and the arithmetic that turns ranges of a device into ranges of a file.
-// Pure functions over plain data, but for the list's memory. Thread safety: one owner.
+// Ranges of bytes that a medium has lost, and the arithmetic that turns ranges of a device into ranges of a
+// file. Pure functions over plain data, but for the list's memory. Thread safety: one owner.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,8 @@ struct RangeList {
 // The smallest range of whole blocks around `range`.
 [[nodiscard]] ByteRange whole_blocks(ByteRange range, std::uint64_t block);
 
-// Reads the kernel's list of bad blocks, lines of "first-sector sectors" in sectors of 512 bytes, and adds those in `window`. A
-// file that is missing is an empty list. Returns false with errno.
+// Reads the kernel's list of bad blocks, lines of "first-sector sectors" in sectors of 512 bytes, and adds
+// those in `window`. A file that is missing is an empty list. Returns false with errno.
 [[nodiscard]] bool read_bad_sectors(const char* path, ByteRange window, RangeList* list);
 
 }  // namespace terrace::persist

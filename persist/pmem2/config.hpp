@@ -1,5 +1,5 @@
-// How a source is mapped: the struct behind pmem2_config of include/libpmem2.h. Setters check what can be checked without
-// a source; pmem2_map_new does the rest. Thread safety: one thread at a time.
+// How a source is mapped: the struct behind pmem2_config of include/libpmem2.h. Setters check what can be
+// checked without a source; pmem2_map_new does the rest. Thread safety: one thread at a time.
 #pragma once
 
 #include <cstddef>

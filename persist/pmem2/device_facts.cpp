@@ -1,5 +1,5 @@
-// Who the NVDIMMs below a source are, how often they lost power unsafely, and which NUMA node they are near to.
-// Thread safety: any thread; the functions read files and keep nothing.
+// Who the NVDIMMs below a source are, how often they lost power unsafely, and which NUMA node they are near
+// to. Thread safety: any thread; the functions read files and keep nothing.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -94,8 +94,8 @@ void* set_lines(void* to, int value, size_t size, unsigned flags) {
 void persist_pages(const void* address, size_t size) {
     const int saved_errno = errno;
     const int error = sync_pages(address, size);
-    // ENOMEM: parts of the range are not mapped; the others are synced. There is no result to tell any other error by,
-    // and a program that goes on believes that its data is durable.
+    // ENOMEM: parts of the range are not mapped; the others are synced. There is no result to tell any
+    // other error by, and a program that goes on believes that its data is durable.
     if (error != 0 && error != ENOMEM) {
         log_error("libpmem2: %zu bytes at %p cannot be made durable: %s", size, address, strerror(error));
         abort();

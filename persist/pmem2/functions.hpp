@@ -1,5 +1,5 @@
-// The functions that a map hands out, one table per granularity. They know no map: what they do depends on the
-// granularity only. Thread safety: any thread; what is flushed is what the calling thread stored.
+// The functions that a map hands out, one table per granularity. They know no map: what they do depends on
+// the granularity only. Thread safety: any thread; what is flushed is what the calling thread stored.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// What a store into a mapping needs to be durable. A pure function of three facts, and the environment variable that
-// overrides it in tests. Thread safety: any thread; nothing is kept.
+// What a store into a mapping needs to be durable. A pure function of three facts, and the environment
+// variable that overrides it in tests. Thread safety: any thread; nothing is kept.
 #pragma once
 
 #include "persist/pmem2/public.hpp"

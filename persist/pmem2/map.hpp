@@ -1,5 +1,6 @@
-// A mapping and what is known of it: the struct behind pmem2_map of include/libpmem2.h, and the list of all of them in the
-// order of addresses. Thread safety: what a map says of itself does not change; the list is behind map_lock().
+// A mapping and what is known of it: the struct behind pmem2_map of include/libpmem2.h, and the list of all
+// of them in the order of addresses. Thread safety: what a map says of itself does not change; the list is
+// behind map_lock().
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The list of maps. A program maps a few files, and makes and deletes maps rarely: a tree would be more to read.
+// The list of maps. A program maps a few files, and makes and deletes maps rarely: a tree would be more to
+// read.
 #include "persist/pmem2/map.hpp"
 #include "src/check.hpp"
 

@@ -26,7 +26,8 @@ struct DevicePlace {
 // A number that the kernel tells of a region, by the file's name. Returns false with errno.
 [[nodiscard]] bool region_number(int region, const char* what, std::uint64_t* number);
 
-// The NVDIMMs that a region is interleaved over: 0, 1, … in the order of their mappings. Returns false behind the last one.
+// The NVDIMMs that a region is interleaved over: 0, 1, … in the order of their mappings. Returns false
+// behind the last one.
 [[nodiscard]] bool nvdimm_of_region(int region, unsigned index, char (&name)[32]);
 
 // What the kernel tells of an NVDIMM, by the file's name. Returns false with errno.

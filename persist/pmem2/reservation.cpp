@@ -43,8 +43,8 @@ std::uintptr_t begin_of(const pmem2_vm_reservation& reservation) {
     return reinterpret_cast<std::uintptr_t>(reservation.address);
 }
 
-// The first map from `map` on, in that direction, that is one of the reservation's. Maps that the program made itself may lie
-// between them.
+// The first map from `map` on, in that direction, that is one of the reservation's. Maps that the program
+// made itself may lie between them.
 pmem2_map* first_of(const pmem2_vm_reservation& reservation, pmem2_map* map,
                     pmem2_map* pmem2_map::*direction) {
     const std::uintptr_t end = begin_of(reservation) + reservation.size;

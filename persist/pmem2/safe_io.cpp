@@ -1,6 +1,7 @@
-// Reading and writing a source so that a bad block is an error and not a SIGBUS. For a file the kernel does it: pread(2) and
-// pwrite(2) of lost memory are EIO. A device DAX has neither; it is mapped and copied, and SIGBUS is caught meanwhile.
-// Thread safety: any thread. The handler is the process's: it is in place while any thread copies, and passes on what is not its.
+// Reading and writing a source so that a bad block is an error and not a SIGBUS. For a file the kernel does
+// it: pread(2) and pwrite(2) of lost memory are EIO. A device DAX has neither; it is mapped and copied, and
+// SIGBUS is caught meanwhile. Thread safety: any thread. The handler is the process's: it is in place while
+// any thread copies, and passes on what is not its.
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

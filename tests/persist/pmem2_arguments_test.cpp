@@ -1,5 +1,6 @@
-// libpmem2.h with arguments that are wrong: each has its own result, a message that names it, and changes nothing. What
-// PMDK's library crashes on, or gets wrong, is here; what both answer is in differential/pmem2_calls.c.
+// libpmem2.h with arguments that are wrong: each has its own result, a message that names it, and changes
+// nothing. What PMDK's library crashes on, or gets wrong, is here; what both answer is in
+// differential/pmem2_calls.c.
 #include <sys/mman.h>
 
 #include <cerrno>

@@ -1,5 +1,6 @@
-// Devices of durable memory without one: a directory in the place of /sys says what the kernel would, /dev/zero is the device
-// DAX, and the file system of the temporary files is the one on a persistent-memory block device.
+// Devices of durable memory without one: a directory in the place of /sys says what the kernel would,
+// /dev/zero is the device DAX, and the file system of the temporary files is the one on a persistent-memory
+// block device.
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -25,8 +26,8 @@ namespace {
 
 int mapped_instead = -1;  // a file that mmap takes in the place of the next shared mapping of /dev/zero
 
-// A machine with two NVDIMMs in region 3, a device DAX at 1 MiB of it, and the temporary files' file system on another
-// namespace.
+// A machine with two NVDIMMs in region 3, a device DAX at 1 MiB of it, and the temporary files' file system
+// on another namespace.
 class AMachineWithNvdimms : public testing::Test {
   protected:
     AMachineWithNvdimms()
@@ -250,7 +251,8 @@ TEST_F(AMachineWithNvdimms, ListsTheBadBlocksOfAFileAndClearsThem) {
         << "the file has all its blocks again";
     pmem2_badblock_context_delete(&blocks);
 
-    // The same device, and the file system on a partition of it that begins at sector 2048: only the device has a list.
+    // The same device, and the file system on a partition of it that begins at sector 2048: only the device
+    // has a list.
     write(block_ + "/badblocks", "");
     const std::string partition = block_ + "/pmem3p1";
     write(partition + "/partition", "1\n");

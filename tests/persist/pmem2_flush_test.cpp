@@ -1,5 +1,5 @@
-// What the functions of a map do at each granularity, seen from inside: which lines are written back, how often they wait,
-// which pages are synced, and that an error of the medium is not passed over.
+// What the functions of a map do at each granularity, seen from inside: which lines are written back, how
+// often they wait, which pages are synced, and that an error of the medium is not passed over.
 #include <sys/mman.h>
 
 #include <cerrno>

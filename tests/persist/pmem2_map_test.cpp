@@ -1,5 +1,5 @@
-// libpmem2.h: sources and maps of files and of anonymous memory, on tmpfs and on a disk. Durable memory itself is the lab's to
-// test; here its granularities are forced. Written against the public header only.
+// libpmem2.h: sources and maps of files and of anonymous memory, on tmpfs and on a disk. Durable memory
+// itself is the lab's to test; here its granularities are forced. Written against the public header only.
 #include <sys/mman.h>
 #include <sys/stat.h>
 

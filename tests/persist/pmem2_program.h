@@ -1,5 +1,5 @@
-/* A program over libpmem2.h as a user writes it, in C99 and every later C, and in C++11 and every later C++. Exit status 0 when
- * right. */
+/* A program over libpmem2.h as a user writes it, in C99 and every later C, and in C++11 and every later
+ * C++. Exit status 0 when right. */
 #include <fcntl.h>
 #include <libpmem2.h>
 #include <libpmem2/base.h>

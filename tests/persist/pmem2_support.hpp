@@ -118,7 +118,8 @@ class ForcedGranularity {
     ForcedGranularity& operator=(const ForcedGranularity&) = delete;
 };
 
-// How many mappings this process has whose line in /proc/self/maps has the text: a failed call must leave none behind.
+// How many mappings this process has whose line in /proc/self/maps has the text: a failed call must leave
+// none behind.
 inline int count_mappings(const char* text = "") {
     FILE* const maps = fopen("/proc/self/maps", "r");
     char line[4096];

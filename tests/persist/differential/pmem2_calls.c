@@ -1,7 +1,8 @@
 /*
- * pmem2_calls SEED DIRECTORY: calls every function of libpmem2.h with good and bad arguments and prints each answer as a
- * line. Run once with each of two libraries, the outputs must be the same. What a fault of memory would be in one of them
- * (NULL, objects deleted before) is not asked here but in pmem2_arguments_test.cpp.
+ * pmem2_calls SEED DIRECTORY: calls every function of libpmem2.h with good and bad arguments and prints
+ * each answer as a line. Run once with each of two libraries, the outputs must be the same. What a fault of
+ * memory would be in one of them (NULL, objects deleted before) is not asked here but in
+ * pmem2_arguments_test.cpp.
  */
 #include <fcntl.h>
 #include <libpmem2.h>
