@@ -175,8 +175,10 @@ struct Split {
     }
 };
 
-// Less than a line of a streamed copy.
-void copy_end(const FlushMethods& methods, char* to, const char* from, std::size_t size) {
+// Less than a line of a streamed copy. Inline at each end, so that CPUs that learn from the address of a store which line it is
+// going to need next tell the ends apart: as one function, 300 bytes at an odd place took 205 ns instead of 175.
+[[gnu::always_inline]] inline void copy_end(const FlushMethods& methods, char* to, const char* from,
+                                            std::size_t size) {
     if (size == 0)
         return;
     if (methods.stream_words != nullptr && is_in_words(to, size) && !begins_within(to, from, size)) {
@@ -187,7 +189,8 @@ void copy_end(const FlushMethods& methods, char* to, const char* from, std::size
     methods.write_back(to, size);
 }
 
-void fill_end(const FlushMethods& methods, char* to, unsigned char value, std::size_t size) {
+[[gnu::always_inline]] inline void fill_end(const FlushMethods& methods, char* to, unsigned char value,
+                                            std::size_t size) {
     if (size == 0)
         return;
     if (methods.stream_fill_words != nullptr && is_in_words(to, size)) {
