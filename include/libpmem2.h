@@ -309,6 +309,7 @@ int pmem2_config_set_vm_reservation(struct pmem2_config* cfg, struct pmem2_vm_re
  *   PMEM2_E_ADDRESS_UNALIGNED          a device DAX at an address of the reservation that is no multiple of its alignment
  *   PMEM2_E_MAPPING_EXISTS             another map is there in the reservation
  *   -EACCES, -EPERM, -ENOMEM ...       mmap(2)
+ *   PMEM2_E_MAP_EXISTS                 at the address that the kernel gave is a map that the program unmapped itself
  *   PMEM2_E_GRANULARITY_NOT_SUPPORTED  the medium needs a coarser granularity than required
  * The granularity: a device DAX, and a file that can be mapped with MAP_SYNC, PMEM2_GRANULARITY_CACHE_LINE,
  * or PMEM2_GRANULARITY_BYTE where the platform saves its caches on power loss; private maps and anonymous

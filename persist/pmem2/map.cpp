@@ -165,6 +165,14 @@ int map_source(const pmem2_config& config, const pmem2_source& source, const Pla
         return fail_with_errno("%s: cannot map %zu bytes at offset %zu of fd %d", kMapNew, plan.length,
                                plan.offset, source.fd);
     }
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address);
+    if (is_mapped_by_us(begin, begin + plan.mapped)) {
+        // Only after a program has unmapped a map of ours behind our back, or one of its own without deleting it here.
+        unmap_again(address, plan, config.reservation, place);
+        return fail(PMEM2_E_MAP_EXISTS,
+                    "%s: the kernel gave %zu bytes at %p, where a map should be that was not deleted",
+                    kMapNew, plan.mapped, address);
+    }
     const pmem2_granularity granularity = granularity_of_map(config, source, is_synchronous);
     if (granularity > config.granularity) {
         unmap_again(address, plan, config.reservation, place);

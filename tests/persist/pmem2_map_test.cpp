@@ -298,6 +298,26 @@ TEST(Sources, AreFilesOnly) {
     close(pipe_ends[1]);
 }
 
+TEST(Maps, ThatTheProgramUnmappedItselfDoNotConfuseTheOthers) {
+    const Source memory = Source::anonymous(kPage);
+    pmem2_map* lost = nullptr;
+    ASSERT_EQ(pmem2_map_new(&lost, Config(), memory), 0);
+    munmap(pmem2_map_get_address(lost), kPage);
+    pmem2_map* map = nullptr;
+    const int result =
+        pmem2_map_new(&map, Config(), memory);  // the kernel likes to give the same address again
+    if (result == 0) {
+        EXPECT_NE(pmem2_map_get_address(map), pmem2_map_get_address(lost));
+        EXPECT_EQ(pmem2_map_delete(&map), 0);
+    } else {
+        EXPECT_EQ(result, PMEM2_E_MAP_EXISTS) << pmem2_errormsg();
+        EXPECT_EQ(map, nullptr);
+    }
+    EXPECT_EQ(pmem2_map_delete(&lost), 0);
+    EXPECT_EQ(pmem2_map_new(&map, Config(), memory), 0);
+    EXPECT_EQ(pmem2_map_delete(&map), 0);
+}
+
 TEST(Maps, OfManyThreadsAreMadeAndEndedAtOnce) {
     const TemporaryDirectory directory;
     const NewFile file(directory.file("file"), 64 * kPage);
