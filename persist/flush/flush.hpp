@@ -29,6 +29,8 @@ struct FlushMethods {
     // Waits until everything this thread wrote back or streamed is durable.
     void (*fence)();
 
+    // write_back and fence at once, where that is another thing than one after the other; nullptr: it is not.
+    void (*persist)(const void* address, std::size_t size) = nullptr;
     // stream_lines with the last line first: `from` may overlap below `to`. nullptr: such copies are cached.
     void (*stream_lines_down)(void* to, const void* from, std::size_t lines) = nullptr;
     // The same for words of 8 bytes, less than a line of them; REQUIRES: `to` lies on a word. nullptr: by the caches.
@@ -70,6 +72,10 @@ inline void fence() {
 
 inline void write_back_and_fence(const void* address, std::size_t size) {
     const FlushMethods& methods = flush_methods();
+    if (methods.persist != nullptr) [[unlikely]] {
+        methods.persist(address, size);
+        return;
+    }
     methods.write_back(address, size);
     methods.fence();
 }

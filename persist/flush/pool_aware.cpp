@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "persist/flush/error_message.hpp"
 #include "persist/flush/flush.hpp"
 #include "persist/flush/pool_stores.hpp"
+#include "src/log.hpp"
 #include "src/mutex.hpp"
 
 namespace terrace::persist {
@@ -53,6 +55,20 @@ void write_back_aware(const void* address, std::size_t size) {
 void fence_aware() {
     usual->fence();
     pools->drain();
+}
+
+// A range in one pool is committed by itself, which takes half the time of noting it first. What this thread noted
+// before becomes durable as well, as the drain in a pmem_persist promises.
+void persist_aware(const void* address, std::size_t size) {
+    std::size_t before = size;
+    std::size_t within = 0;
+    if (size != 0)
+        pools->find(address, size, &before, &within);
+    if (size == 0 || within != size)
+        write_back_aware(address, size);
+    else if (pools->persist(address, size) != 0)
+        log_error("pmem_persist of %zu bytes at %p, in a pool: %s", size, address, strerrordesc_np(errno));
+    fence_aware();
 }
 
 // A pool's bytes are never streamed: the working copy is read again when the record is written.
@@ -104,6 +120,7 @@ void stream_fill_words_aware(void* to, unsigned char value, std::size_t words) {
 void make_aware_table() {
     aware = *usual;
     aware.write_back = write_back_aware;
+    aware.persist = persist_aware;
     aware.fence = fence_aware;
     if (usual->stream_lines != nullptr) {
         aware.stream_lines = stream_lines_aware;

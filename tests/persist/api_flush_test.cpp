@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "persist/flush/auto_flush.hpp"
@@ -179,8 +181,7 @@ TEST(FlushMethods, SeeEachLineOfACopyOnce) {
                 seen.swap(lines_seen);
                 std::sort(seen.begin(), seen.end());
                 see_write_back(area + at, size);
-                ASSERT_EQ(seen, lines_seen)
-                    << "at " << at << " size " << size << (fill ? " fill" : " copy");
+                ASSERT_EQ(seen, lines_seen) << "at " << at << " size " << size << (fill ? " fill" : " copy");
             }
         }
     }
@@ -188,6 +189,45 @@ TEST(FlushMethods, SeeEachLineOfACopyOnce) {
     write_back_and_fence(area, 100);
     EXPECT_EQ(fences_seen, 1);
     use_flush_methods(before);
+}
+
+// Words that are all ones or all zeros, written by one thread, while another looks for a word that is neither.
+TEST(FlushMethods, NeverTearAWord) {
+    constexpr std::size_t kWords = 64;
+    for (const Environment& environment : kEnvironments) {
+        const UnderEnvironment under(environment);
+        alignas(64) static std::uint64_t words[kWords + 8];
+        memset(words, 0, sizeof words);
+        std::atomic<bool> is_done{false};
+        std::thread writer([&] {
+            std::uint64_t source[kWords];
+            std::mt19937 random(1);
+            for (int round = 0; round < 30000; ++round) {
+                const std::size_t count = 1 + random() % kWords;
+                const std::size_t at = random() % (kWords - count + 1);
+                const auto hint = static_cast<CopyHint>(random() % 3);
+                memset(source, round % 2 == 0 ? 0xff : 0, sizeof source);
+                if (round % 3 == 0)
+                    fill_and_write_back(words + at, round % 2 == 0 ? 0xff : 0, count * 8, hint);
+                else
+                    copy_and_write_back(words + at, source, count * 8, hint);
+                if (round % 7 == 0)  // over its own source
+                    copy_and_write_back(words + at + 1, words + at, count * 8, hint);
+            }
+            fence();
+            is_done.store(true);
+        });
+        std::uint64_t torn = 0;
+        while (!is_done.load()) {
+            for (std::uint64_t& word : words) {
+                const std::uint64_t seen = __atomic_load_n(&word, __ATOMIC_RELAXED);
+                if (seen != 0 && seen != ~std::uint64_t{0})
+                    torn = seen;
+            }
+        }
+        writer.join();
+        EXPECT_EQ(torn, 0U) << text_of(environment);
+    }
 }
 
 TEST(FlushMethods, OfAnyOtherMachineSyncAFile) {
