@@ -121,7 +121,6 @@ TEST_F(Functions, AtPageGranularitySyncThePagesOfTheRange) {
 
 TEST_F(Functions, AtPageGranularityDoNotGoOnWhenTheMediumFails) {
     const Map map(Config(), Source(file_.fd()));
-    testing::FLAGS_gtest_death_test_style = "threadsafe";
     EXPECT_DEATH(
         {
             sync_error = EIO;
