@@ -15,6 +15,11 @@
 #include "src/log.hpp"
 #include "src/mutex.hpp"
 
+// The library's name of those two: this file is part of libpmem and of libpmem2.
+#ifndef TERRACE_MIND_POOLS
+#define TERRACE_MIND_POOLS terrace_pmem_mind_pools
+#endif
+
 namespace terrace::persist {
 namespace {
 
@@ -185,14 +190,14 @@ void methods_were_chosen() {
         table = reinterpret_cast<Table>(dlsym(library, "terrace_pool_stores_table"));
     }
     if (table != nullptr)
-        terrace_pmem_mind_pools(table());
+        TERRACE_MIND_POOLS(table());
     if (library != nullptr)
         dlclose(library);
 }
 
 }  // namespace terrace::persist
 
-void terrace_pmem_mind_pools(const struct terrace_pool_stores* stores) {
+void TERRACE_MIND_POOLS(const struct terrace_pool_stores* stores) {
     using namespace terrace::persist;
     if (stores->version != TERRACE_POOL_STORES_VERSION)
         return;

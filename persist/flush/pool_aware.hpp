@@ -1,4 +1,4 @@
-// libpmem's view of libpmemobj's pools: while one is open, the table of flush.hpp is one that asks, for each address, whether it
+// libpmem's and libpmem2's view of libpmemobj's pools: while one is open, the table of flush.hpp is one that asks, for each address, whether it
 // lies in a pool. With no pool open there is nothing of this on any path.
 // Thread safety: any thread.
 #pragma once

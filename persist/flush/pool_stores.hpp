@@ -1,6 +1,6 @@
-// What libpmemobj tells libpmem about its open pools, so that pmem_persist on an address in a pool reaches the pool's home:
+// What libpmemobj tells libpmem and libpmem2 about its open pools, so that pmem_persist on an address in a pool reaches the pool's home:
 // what the program sees there is a private working copy, which no flush of cache lines makes durable.
-// Two names between Terrace's own libraries (version node TERRACE_PRIVATE_1), each found by the other library if it is in the
+// Three names between Terrace's own libraries (version node TERRACE_PRIVATE_1), each found by the other library if it is in the
 // process, whichever was loaded first. Not an interface for anybody else.
 // Thread safety: the table's functions may be called from any thread.
 #pragma once
@@ -26,6 +26,10 @@ struct terrace_pool_stores {
 
 // In libpmem: minds these pools from now on if any is open, else none. Call it when that may have changed.
 extern "C" __attribute__((visibility("default"), weak)) void terrace_pmem_mind_pools(
+    const struct terrace_pool_stores* stores);
+
+// The same in libpmem2.
+extern "C" __attribute__((visibility("default"), weak)) void terrace_pmem2_mind_pools(
     const struct terrace_pool_stores* stores);
 
 // In libpmemobj.

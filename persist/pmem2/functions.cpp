@@ -3,12 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cstdint>
 
 #include "persist/flush/flush.hpp"
+#include "persist/flush/pool_aware.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
@@ -93,7 +90,7 @@ void* set_lines(void* to, int value, size_t size, unsigned flags) {
 
 void persist_pages(const void* address, size_t size) {
     const int saved_errno = errno;
-    const int error = sync_pages(address, size);
+    const int error = sync_pages(address, size, false);
     // ENOMEM: parts of the range are not mapped; the others are synced. There is no result to tell any
     // other error by, and a program that goes on believes that its data is durable.
     if (error != 0 && error != ENOMEM) {
@@ -133,15 +130,8 @@ const MapFunctions& functions_at(pmem2_granularity granularity) {
     return kFunctions[granularity];
 }
 
-int sync_pages(const void* address, std::size_t size) {
-    if (size == 0)
-        return 0;
-    const std::uintptr_t page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(address);
-    const std::uintptr_t first_page = begin & ~(page - 1);
-    if (msync(reinterpret_cast<void*>(first_page), size + (begin - first_page), MS_SYNC) == 0)
-        return 0;
-    return errno;
+int sync_pages(const void* address, std::size_t size, bool to_medium) {
+    return size == 0 || sync_pages_and_pools(address, size, to_medium) == 0 ? 0 : errno;
 }
 
 }  // namespace terrace::persist

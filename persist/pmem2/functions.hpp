@@ -20,6 +20,6 @@ struct MapFunctions {
 const MapFunctions& functions_at(pmem2_granularity granularity);
 
 // msync(2) of the pages that the range touches. Returns 0 or an errno value.
-[[nodiscard]] int sync_pages(const void* address, std::size_t size);
+[[nodiscard]] int sync_pages(const void* address, std::size_t size, bool to_medium);
 
 }  // namespace terrace::persist

@@ -213,7 +213,7 @@ int flush_deeply(const pmem2_map& map, const void* address, std::size_t size) {
             return 0;
         return fail_with_errno("pmem2_deep_flush: flushing NVDIMM region %d", map.region);
     }
-    errno = sync_pages(address, size);
+    errno = sync_pages(address, size, true);
     return errno == 0 ? 0 : fail_with_errno("pmem2_deep_flush: msync of %zu bytes at %p", size, address);
 }
 

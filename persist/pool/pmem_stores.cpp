@@ -70,19 +70,24 @@ constexpr terrace_pool_stores kTable = {
 
 void tell_libpmem_of_pools() {
     using Mind = void (*)(const terrace_pool_stores*);
+    struct Listener {
+        Mind mind;  // nullptr: loaded after this library, or where its names are not seen from here
+        const char* library;
+        const char* name;
+    };
+    const Listener listeners[] = {{terrace_pmem_mind_pools, "libpmem.so.1", "terrace_pmem_mind_pools"},
+                                  {terrace_pmem2_mind_pools, "libpmem2.so.1", "terrace_pmem2_mind_pools"}};
     const int saved_errno = errno;
-    Mind mind = terrace_pmem_mind_pools;
-    void* library = nullptr;
-    if (mind == nullptr) {
-        // Loaded after this library, or where its names are not seen from here.
-        library = dlopen("libpmem.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    for (const Listener& listener : listeners) {
+        Mind mind = listener.mind;
+        void* const library = mind == nullptr ? dlopen(listener.library, RTLD_LAZY | RTLD_NOLOAD) : nullptr;
         if (library != nullptr)
-            mind = reinterpret_cast<Mind>(dlsym(library, "terrace_pmem_mind_pools"));
+            mind = reinterpret_cast<Mind>(dlsym(library, listener.name));
+        if (mind != nullptr)
+            mind(&kTable);
+        if (library != nullptr)
+            dlclose(library);
     }
-    if (mind != nullptr)
-        mind(&kTable);
-    if (library != nullptr)
-        dlclose(library);
     errno = saved_errno;
 }
 

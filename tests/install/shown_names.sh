@@ -19,10 +19,10 @@ check() {  # check LIBRARY SONAME PATTERN-OF-ITS-NAMES
 
 check libmemkind libmemkind.so.0 '(memkind|MEMKIND|hbw|memtier)_.*'
 allocation='malloc|calloc|realloc|reallocarray|free|free_sized|free_aligned_sized|posix_memalign|aligned_alloc|memalign|valloc|pvalloc|malloc_usable_size|malloc_trim|mallopt|mallinfo|mallinfo2|malloc_stats|malloc_info'
-check libmemtier libmemtier.so.0 "($allocation)"
+check libmemtier libmemtier.so.0 "($allocation|mmap|mmap64)"
 check libautohbw libautohbw.so.0 "($allocation|enableAutoHBW|disableAutoHBW)"
-# libpmem and libpmemobj tell each other of open pools by the names that begin with terrace_.
+# libpmem, libpmem2 and libpmemobj tell each other of open pools by the names that begin with terrace_.
 check libpmem libpmem.so.1 'pmem_.*|terrace_pmem_mind_pools'
-check libpmem2 libpmem2.so.1 'pmem2_.*'
+check libpmem2 libpmem2.so.1 'pmem2_.*|terrace_pmem2_mind_pools'
 # terrace_pool_engine_table is how libmemkind's persistent kind reaches the engine; see docs/architecture.md.
 check libpmemobj libpmemobj.so.1 '(_?pmemobj|_pobj)_.*|terrace_pool_engine_table|terrace_pool_stores_table'

@@ -46,7 +46,7 @@ endif()
 
 # Pools and libpmem in one process.
 if(TARGET libpmemobj AND TARGET libpmem)
-  terrace_test(NAME persist_libpmem_pool LABELS unit SOURCES libpmem_pool_test.cpp LIBRARIES libpmem libpmemobj)
+  terrace_test(NAME persist_libpmem_pool LABELS unit SOURCES libpmem_pool_test.cpp LIBRARIES libpmem libpmem2 libpmemobj)
   add_executable(libpmem_loaded_late libpmem_loaded_late.c)
   target_link_libraries(libpmem_loaded_late PRIVATE terrace_options libpmemobj ${CMAKE_DL_LIBS})
   add_dependencies(libpmem_loaded_late libpmem)

@@ -2,14 +2,18 @@
 // have to reach the pool's home all the same. Each store is made by a process that is then killed; another one opens
 // the pool and looks. In memory (cache-line granularity) and on a file system (page granularity).
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <libpmem.h>
+#include <libpmem2.h>
 #include <libpmemobj.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -186,6 +190,60 @@ TEST_P(APool, KeepsWhatWasFlushedBeforeAnotherPoolWasOpened) {
     });
     unlink(other.c_str());
     EXPECT_TRUE(holds([](const char* root) { return root[7] == 'x' && root[8] == 'z'; }));
+}
+
+// The first whole page of the root object.
+template <typename Char>
+Char* page_in(Char* root) {
+    return root + (4096 - reinterpret_cast<std::uintptr_t>(root) % 4096);
+}
+
+// In the process that is killed: ends it otherwise when a function of libpmem2 fails.
+void expect_success(int result) {
+    if (result != 0) {
+        fprintf(stderr, "%s\n", pmem2_errormsg());
+        _exit(1);
+    }
+}
+
+// A map of a part of a pool, as a library that speaks libpmem2 would be given.
+pmem2_map* map_of(const std::string& pool, char* page, pmem2_granularity granularity) {
+    constexpr std::size_t kMapBytes = 100 * 4096;
+    pmem2_source* source = nullptr;
+    pmem2_map* map = nullptr;
+    expect_success(pmem2_source_from_fd(&source, open(pool.c_str(), O_RDWR)));
+    expect_success(pmem2_map_from_existing(&map, source, page, kMapBytes, granularity));
+    pmem2_source_delete(&source);
+    return map;
+}
+
+TEST_P(APool, KeepsWhatTheFunctionsOfLibpmem2MadeDurable) {
+    for (const pmem2_granularity granularity : {PMEM2_GRANULARITY_CACHE_LINE, PMEM2_GRANULARITY_PAGE}) {
+        in_a_killed_process([this, granularity](char* object) {
+            char* const root = page_in(object);
+            memset(root, 0, 100000);
+            pmem_persist(root, 100000);
+            pmem2_map* const map = map_of(path_, root, granularity);
+            strcpy(root + 100, "by persist");
+            pmem2_get_persist_fn(map)(root + 100, 11);
+            strcpy(root + 9000, "by flush");
+            pmem2_get_flush_fn(map)(root + 9000, 9);
+            pmem2_get_drain_fn(map)();
+            pmem2_get_memcpy_fn(map)(root + 20000, "by memcpy", 10, 0);
+            pmem2_get_memset_fn(map)(root + 30000, 's', 7000, PMEM2_F_MEM_NONTEMPORAL);
+            strcpy(root + 50000, "by deep flush");
+            expect_success(pmem2_deep_flush(map, root + 50000, 14));
+            strcpy(root + 90000, "by nothing");
+        });
+        EXPECT_TRUE(holds([](const char* object) {
+            const char* const root = page_in(object);
+            return strcmp(root + 100, "by persist") == 0 && strcmp(root + 9000, "by flush") == 0 &&
+                   strcmp(root + 20000, "by memcpy") == 0 && root[30000] == 's' && root[36999] == 's' &&
+                   strcmp(root + 50000, "by deep flush") == 0;
+        })) << granularity;
+        EXPECT_FALSE(
+            holds([](const char* object) { return strcmp(page_in(object) + 90000, "by nothing") == 0; }));
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(InMemoryAndOnDisk, APool, testing::Values("/dev/shm", "/var/tmp"),

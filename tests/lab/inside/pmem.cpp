@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <gtest/gtest.h>
 #include <libpmem.h>
+#include <libpmem2.h>
 #include <libpmemobj.h>
 #include <memkind.h>
 #include <sys/mman.h>
@@ -41,6 +42,27 @@ bool maps_with_map_sync(const std::string& directory) {
         return false;
     munmap(address, 2 * kMiB);
     return true;
+}
+
+// What libpmem2 says of a file or device: the map's granularity, or the result of a failed pmem2_map_new.
+int granularity_of(int fd, pmem2_granularity required) {
+    pmem2_source* source = nullptr;
+    pmem2_config* config = nullptr;
+    pmem2_map* map = nullptr;
+    EXPECT_EQ(pmem2_source_from_fd(&source, fd), 0) << pmem2_errormsg();
+    EXPECT_EQ(pmem2_config_new(&config), 0);
+    pmem2_config_set_required_store_granularity(config, required);
+    int result = pmem2_map_new(&map, config, source);
+    if (result == 0) {
+        result = pmem2_map_get_store_granularity(map);
+        char* const address = static_cast<char*>(pmem2_map_get_address(map));
+        pmem2_get_memset_fn(map)(address, 0x5A, 4096, 0);
+        EXPECT_EQ(pmem2_deep_flush(map, address, 4096), 0) << pmem2_errormsg();
+        EXPECT_EQ(pmem2_map_delete(&map), 0);
+    }
+    pmem2_config_delete(&config);
+    pmem2_source_delete(&source);
+    return result;
 }
 
 // What libpmem says of a new file there; -1 when it cannot be mapped.
@@ -109,6 +131,34 @@ TEST(Pmem, LibpmemSaysThatADeviceIsPersistentMemory) {
     pmem_memset_persist(address, 0xA5, 4096);
     EXPECT_EQ(static_cast<unsigned char*>(address)[4095], 0xA5U);
     EXPECT_EQ(pmem_unmap(address, length), 0);
+}
+
+TEST(Pmem, Libpmem2TellsDurableMemoryFromOtherByItsGranularity) {
+    const int on_fsdax = open("/mnt/pmem/pmem2", O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(ftruncate(on_fsdax, 4 * kMiB), 0);
+    // Nothing says that the caches are saved on power loss (eADR), so BYTE is refused.
+    for (const int fd : {on_fsdax, open(device_dax().c_str(), O_RDWR)}) {
+        EXPECT_EQ(granularity_of(fd, PMEM2_GRANULARITY_PAGE), PMEM2_GRANULARITY_CACHE_LINE);
+        EXPECT_EQ(granularity_of(fd, PMEM2_GRANULARITY_CACHE_LINE), PMEM2_GRANULARITY_CACHE_LINE);
+        EXPECT_EQ(granularity_of(fd, PMEM2_GRANULARITY_BYTE), PMEM2_E_GRANULARITY_NOT_SUPPORTED);
+        pmem2_source* source = nullptr;
+        ASSERT_EQ(pmem2_source_from_fd(&source, fd), 0);
+        int node = -1;
+        std::size_t length = 0;
+        EXPECT_EQ(pmem2_source_numa_node(source, &node), 0) << pmem2_errormsg();
+        EXPECT_EQ(node, 0);
+        EXPECT_EQ(pmem2_source_device_id(source, nullptr, &length), 0) << pmem2_errormsg();
+        EXPECT_EQ(length, sizeof "8680-56341200");  // QEMU's nvdimms; 57341200 is the other
+        pmem2_source_delete(&source);
+        close(fd);
+    }
+    unlink("/mnt/pmem/pmem2");
+    const int on_tmpfs = open("/dev/shm/pmem2", O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(ftruncate(on_tmpfs, 4 * kMiB), 0);
+    EXPECT_EQ(granularity_of(on_tmpfs, PMEM2_GRANULARITY_PAGE), PMEM2_GRANULARITY_PAGE);
+    EXPECT_EQ(granularity_of(on_tmpfs, PMEM2_GRANULARITY_CACHE_LINE), PMEM2_E_GRANULARITY_NOT_SUPPORTED);
+    close(on_tmpfs);
+    unlink("/dev/shm/pmem2");
 }
 
 TEST(Pmem, APoolOnFsdaxKeepsWhatWasCommitted) {
