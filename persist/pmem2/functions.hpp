@@ -19,7 +19,7 @@ struct MapFunctions {
 // REQUIRES: is_granularity(granularity).
 const MapFunctions& functions_at(pmem2_granularity granularity);
 
-// msync(2) of the pages that the range touches. Returns 0 or an errno value.
+// msync(2) of the pages that the range touches, or what an open pool has in its place (pool_aware.hpp). Returns 0 or an errno value.
 [[nodiscard]] int sync_pages(const void* address, std::size_t size, bool to_medium);
 
 }  // namespace terrace::persist

@@ -16,7 +16,7 @@
 #include "include/memkind_memtier.h"
 #include "src/log.hpp"
 #include "src/numa_policy.hpp"
-#include "tiering/preload/tiers_in_use.hpp"
+#include "tiering/preload/node_tiers.hpp"
 #include "tiering/static_ratio.hpp"
 
 namespace terrace::preload {
@@ -141,7 +141,7 @@ void* map(void* address, std::size_t size, int protection, int flags, int file, 
 
 }  // namespace
 
-void start_tiering_mappings(const tiering::TierConfig& wanted, const unsigned* order) {
+void start_tiering_mappings(const tiering::TierConfig& wanted, const unsigned* order, TiersInUse* in_use) {
     const char* const value = secure_getenv(kVariable);
     if (value == nullptr || value[0] == '\0')
         return;
@@ -152,22 +152,17 @@ void start_tiering_mappings(const tiering::TierConfig& wanted, const unsigned* o
     }
     in_order = wanted.policy == TierPolicy::kCapacityOrder;
     bool any_nodes = false;
-    TiersInUse& in_use = mutable_tiers_in_use();
-    for (unsigned i = 0; i < in_use.count; ++i) {
+    for (unsigned i = 0; i < in_use->count; ++i) {
         const tiering::TierSpec& spec = wanted.tiers[order[i]];
         if (spec.kind == tiering::kFileTier)
             continue;
         MappedTier& tier = tiers[tier_count++];
-        unsigned long mask[kMostNodes / (8 * sizeof(unsigned long))] = {};
-        if (spec.kind != tiering::kDramTier &&
-            memkind_get_nodes(in_use.tiers[i].memory, mask, kMostNodes) == 0)
-            for (unsigned node = 0; node < kMostNodes; ++node)
-                if ((mask[node / 64] >> node % 64 & 1) != 0)
-                    tier.nodes.add(NodeId{node});
+        if (spec.kind != tiering::kDramTier)
+            tier.nodes = nodes_of(in_use->tiers[i].memory);
         tier.ratio = spec.ratio;
         tier.limit = spec.size_limit == 0 ? UINT64_MAX : spec.size_limit;
         any_nodes = any_nodes || !tier.nodes.empty();
-        in_use.tiers[i].mapped = &tier.bytes;
+        in_use->tiers[i].mapped = &tier.bytes;
     }
     if (!any_nodes) {
         log_info("%s: no tier is one of nodes; mappings stay as they are", kVariable);

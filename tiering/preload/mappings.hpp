@@ -2,12 +2,12 @@
 // by themselves (Java, databases, node) take it by mmap. The user's view is docs/tiering.md, "Anonymous mappings".
 #pragma once
 
-#include "tiering/preload/configuration.hpp"
+#include "tiering/preload/tiers_in_use.hpp"
 
 namespace terrace::preload {
 
-// To be called once, when the tiers are known: tiers[i] of tiers_in_use() is wanted.tiers[order[i]]. Until then mappings are
-// as the kernel makes them. Says what is wrong with the variable.
-void start_tiering_mappings(const tiering::TierConfig& wanted, const unsigned* order);
+// To be called once, when the tiers are known: in_use->tiers[i] is wanted.tiers[order[i]], and gets its counter of mapped bytes.
+// Until then mappings are as the kernel makes them. Says what is wrong with the variable.
+void start_tiering_mappings(const tiering::TierConfig& wanted, const unsigned* order, TiersInUse* in_use);
 
 }  // namespace terrace::preload

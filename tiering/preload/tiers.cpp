@@ -190,7 +190,7 @@ memtier_memory* make_configured_memory() {
         return nullptr;
     memtier_memory* const memory = make_memory(configuration);
     if (memory != nullptr)
-        start_tiering_mappings(configuration.tiers, configured_as);
+        start_tiering_mappings(configuration.tiers, configured_as, &in_use);
     return memory;
 }
 
@@ -227,10 +227,6 @@ __attribute__((noinline, cold)) memtier_memory* internal::start() {
 }
 
 const TiersInUse& tiers_in_use() {
-    return in_use;
-}
-
-TiersInUse& mutable_tiers_in_use() {
     return in_use;
 }
 

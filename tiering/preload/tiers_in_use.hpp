@@ -25,9 +25,6 @@ struct TiersInUse {
 // In order; count is 0 until the library has found its configuration. Each library defines it.
 const TiersInUse& tiers_in_use();
 
-// For libmemtier's own parts, before the tiers are in use.
-TiersInUse& mutable_tiers_in_use();
-
 // The memory that has these tiers; nullptr where the library has none, or not yet. Each library defines it.
 memtier_memory* memory_in_use();
 
