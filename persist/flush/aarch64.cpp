@@ -64,13 +64,7 @@ constexpr WriteBackSet kWriteBacks[] = {
 void methods_of_this_cpu(FlushMethods* methods) {
     methods->fence = fence_dsb;
     methods->stream_from = SIZE_MAX;
-    for (const WriteBackSet& set : kWriteBacks) {
-        if (!may_be_used(set))
-            continue;
-        methods->name = set.name;
-        methods->write_back = set.write_back;
-        break;
-    }
+    use_first_of(kWriteBacks, methods);
 }
 
 }  // namespace terrace::persist

@@ -36,6 +36,16 @@ struct StreamSet {
     return (set.allowed_by == nullptr || !is_set_to(set.allowed_by, "0")) && set.is_available();
 }
 
+// Puts the first way that may be used in place. REQUIRES: one of them may.
+template <std::size_t count>
+void use_first_of(const WriteBackSet (&sets)[count], FlushMethods* methods) {
+    const WriteBackSet* set = sets;
+    while (!may_be_used(*set))
+        ++set;
+    methods->name = set->name;
+    methods->write_back = set->write_back;
+}
+
 // Fills in name, fence, write_back, and where there is a way to stream that and from how many bytes on, with the best
 // that this CPU has and the environment allows.
 void methods_of_this_cpu(FlushMethods* methods);

@@ -104,13 +104,7 @@ constexpr const StreamSet* kStreams[] = {&kMovdir64bStreams, &kAvx512Streams, &k
 
 void methods_of_this_cpu(FlushMethods* methods) {
     methods->fence = fence_sfence;
-    for (const WriteBackSet& set : kWriteBacks) {
-        if (!may_be_used(set))
-            continue;
-        methods->name = set.name;
-        methods->write_back = set.write_back;
-        break;
-    }
+    use_first_of(kWriteBacks, methods);
     methods->stream_from = kStreamFrom;
     methods->stream_near_from = kStreamNearFrom;
     methods->stream_words_from = is_amd() ? kStreamWordsFromOnAmd : kStreamFrom;
