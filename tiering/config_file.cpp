@@ -1,5 +1,6 @@
 #include "tiering/config_file.hpp"
 
+#include <cstdio>
 #include <cstring>
 
 namespace terrace::tiering {
@@ -76,6 +77,27 @@ ConfigFile::Place ConfigFile::place_of(const ConfigFault& fault) const {
         place = {lines_[i].number,
                  lines_[i].column + static_cast<unsigned>(fault.token.data() - lines_[i].start)};
     return place;
+}
+
+FaultWords words_of(const ConfigFault& fault, const ConfigFile* file) {
+    FaultWords words;
+    if (fault.column == 0) {
+        snprintf(words.text, sizeof words.text, "%s; accepted: %s", fault.what, fault.accepted);
+        return words;
+    }
+    char line[32] = "";
+    unsigned column = fault.column;
+    if (file != nullptr) {
+        const ConfigFile::Place place = file->place_of(fault);
+        snprintf(line, sizeof line, "line %u, ", place.line);
+        column = place.column;
+    }
+    constexpr std::size_t kLongestToken = 80;
+    const int length =
+        static_cast<int>(fault.token.size() < kLongestToken ? fault.token.size() : kLongestToken);
+    snprintf(words.text, sizeof words.text, "%s '%.*s' at %scolumn %u; accepted: %s", fault.what, length,
+             fault.token.data(), line, column, fault.accepted);
+    return words;
 }
 
 }  // namespace terrace::tiering

@@ -46,4 +46,11 @@ class ConfigFile {
     std::string_view thresholds_;
 };
 
+// A fault in words: "unknown kind 'DARM' at column 6; accepted: …", or at the line and column of `file`; nullptr when the text is
+// not a file's. A long token is cut.
+struct FaultWords {
+    char text[768];
+};
+FaultWords words_of(const ConfigFault& fault, const ConfigFile* file);
+
 }  // namespace terrace::tiering

@@ -33,28 +33,13 @@ bool environment_is_untrusted() {
     return getauxval(AT_SECURE) != 0;
 }
 
-int printed_length(string_view token) {
-    constexpr size_t kLongestToken = 80;
-    return static_cast<int>(token.size() < kLongestToken ? token.size() : kLongestToken);
-}
-
 // Says what is wrong with `text`, which came from `where`; true when something is.
 bool complain(const char* where, bool is_file, string_view text, const ConfigFault& fault) {
     if (!fault)
         return false;
-    if (fault.column == 0) {
-        log_error("%s: %s; accepted: %s", where, fault.what, fault.accepted);
+    log_error("%s: %s", where, tiering::words_of(fault, is_file ? &file : nullptr).text);
+    if (fault.column == 0)
         return true;
-    }
-    const int length = printed_length(fault.token);
-    if (is_file) {
-        const ConfigFile::Place place = file.place_of(fault);
-        log_error("%s: %s '%.*s' at line %u, column %u; accepted: %s", where, fault.what, length,
-                  fault.token.data(), place.line, place.column, fault.accepted);
-    } else {
-        log_error("%s: %s '%.*s' at column %u; accepted: %s", where, fault.what, length, fault.token.data(),
-                  fault.column, fault.accepted);
-    }
     const tiering::FaultPicture picture = tiering::picture_of(text, fault);
     log_error("    %s", picture.text);
     log_error("    %s", picture.caret);

@@ -21,22 +21,18 @@ using tiering::ConfigFault;
 
 constexpr const char* kLibrary = "libmemtier.so.0";
 
-int printed_length(const ConfigFault& fault) {
-    return static_cast<int>(std::min<size_t>(fault.token.size(), 80));
-}
-
-void show_picture(std::string_view text, const ConfigFault& fault) {
-    const tiering::FaultPicture picture = tiering::picture_of(text, fault);
-    std::fprintf(stderr, "    %s\n    %s\n", picture.text, picture.caret);
-}
-
-bool report_fault(const char* what, std::string_view text, const ConfigFault& fault) {
-    if (fault) {
-        std::fprintf(stderr, "memtier: %s: %s '%.*s' at column %u; accepted: %s\n", what, fault.what,
-                     printed_length(fault), fault.token.data(), fault.column, fault.accepted);
-        show_picture(text, fault);
+// Says what is wrong with `text`, which came from `where`; `file` is what it was read from, nullptr for an argument. True when
+// something is.
+bool report_fault(const char* where, std::string_view text, const ConfigFault& fault,
+                  const tiering::ConfigFile* file = nullptr) {
+    if (!fault)
+        return false;
+    std::fprintf(stderr, "memtier: %s: %s\n", where, tiering::words_of(fault, file).text);
+    if (fault.column != 0) {
+        const tiering::FaultPicture picture = tiering::picture_of(text, fault);
+        std::fprintf(stderr, "    %s\n    %s\n", picture.text, picture.caret);
     }
-    return static_cast<bool>(fault);
+    return true;
 }
 
 // The library beside this program, so that a build tree or an odd prefix needs no setting; otherwise its
@@ -129,22 +125,6 @@ bool check(const Wishes& wishes, const std::string& tiers) {
                          parse_threshold_config(wishes.thresholds, config.count, thresholds));
 }
 
-bool report_fault_in_file(const std::string& path, const tiering::ConfigFile& file, std::string_view text,
-                          const ConfigFault& fault) {
-    if (!fault)
-        return false;
-    if (fault.column == 0) {
-        std::fprintf(stderr, "memtier: %s: %s; accepted: %s\n", path.c_str(), fault.what, fault.accepted);
-        return true;
-    }
-    const tiering::ConfigFile::Place place = file.place_of(fault);
-    std::fprintf(stderr, "memtier: %s: %s '%.*s' at line %u, column %u; accepted: %s\n", path.c_str(),
-                 fault.what, printed_length(fault), fault.token.data(), place.line, place.column,
-                 fault.accepted);
-    show_picture(text, fault);
-    return true;
-}
-
 bool check_file(const std::string& path) {
     std::ifstream stream(path);
     const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
@@ -154,8 +134,8 @@ bool check_file(const std::string& path) {
     }
     tiering::ConfigFile file;
     tiering::TierConfig tiers;
-    if (report_fault_in_file(path, file, {}, file.read(text)) ||
-        report_fault_in_file(path, file, file.tiers(), parse_tier_config(file.tiers(), tiers)))
+    if (report_fault(path.c_str(), {}, file.read(text), &file) ||
+        report_fault(path.c_str(), file.tiers(), parse_tier_config(file.tiers(), tiers), &file))
         return false;
     if (file.thresholds().data() == nullptr)
         return true;
@@ -164,8 +144,8 @@ bool check_file(const std::string& path) {
         return false;
     }
     tiering::ThresholdConfig thresholds;
-    return !report_fault_in_file(path, file, file.thresholds(),
-                                 parse_threshold_config(file.thresholds(), tiers.count, thresholds));
+    return !report_fault(path.c_str(), file.thresholds(),
+                         parse_threshold_config(file.thresholds(), tiers.count, thresholds), &file);
 }
 
 }  // namespace
