@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -55,55 +56,129 @@ bool is_forced(Granularity& granularity) {
     return false;
 }
 
-char* map_home(int file, uint64_t bytes, Granularity& granularity) {
+// How far a pool can grow in place: to eight times its size, and to 256 GiB at least.
+constexpr uint64_t kRoomToGrow = 256ull << 30;
+constexpr uint64_t kGrowthFactor = 8;
+constexpr uint64_t kMostRoom = 16ull << 40;
+// Of a limited address space (ulimit -v) a pool takes this part at most for its growth.
+constexpr uint64_t kPartOfLimit = 16;
+
+// Addresses without memory: `wanted` bytes, or less where there are not so many, but `least`.
+void* reserve_addresses(uint64_t wanted, uint64_t least, uint64_t& bytes) {
+    for (bytes = std::max(wanted, least);; bytes = std::max(align_up(bytes / 2), least)) {
+        void* const place =
+            mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (place != MAP_FAILED || bytes == least)
+            return place;
+    }
+}
+
+uint64_t bytes_with_room_to_grow(uint64_t bytes) {
+    uint64_t room = std::clamp(bytes, kRoomToGrow / kGrowthFactor, kMostRoom / kGrowthFactor) * kGrowthFactor;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        room = std::min<uint64_t>(room, limit.rlim_cur / kPartOfLimit);
+    return align_up(std::max(room, bytes));
+}
+
+void* map_private(char* place, int file, uint64_t offset, uint64_t bytes) {
+    return mmap(place + offset, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file,
+                static_cast<off_t>(offset));
+}
+
+void* map_shared(char* place, int file, uint64_t offset, uint64_t bytes, int flags) {
+    void* const home = mmap(place + offset, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, file,
+                            static_cast<off_t>(offset));
+    if (home != MAP_FAILED)
+        madvise(home, bytes, MADV_DONTFORK);
+    return home;
+}
+
+// Whether stores to the file reach its medium is found out by mapping it so.
+void map_home(int file, uint64_t bytes, Mapping& mapping) {
     Granularity forced = Granularity::kPage;
     const bool is_decided = is_forced(forced);
-    if (is_decided && forced == Granularity::kPage) {
-        granularity = Granularity::kPage;
-        return nullptr;
+    mapping.granularity = Granularity::kPage;
+    if (is_decided && forced == Granularity::kPage)
+        return;
+    void* const reserved = reserve_addresses(kAlignment + bytes_with_room_to_grow(bytes),
+                                             kAlignment + align_up(bytes), mapping.reserved_home_bytes);
+    if (reserved == MAP_FAILED)
+        return;
+    madvise(reserved, mapping.reserved_home_bytes, MADV_DONTFORK);
+    // Aligned for the huge pages of DAX, as the kernel would align a mapping of the file itself.
+    auto* const place = reinterpret_cast<char*>(align_up(reinterpret_cast<uintptr_t>(reserved)));
+    mapping.home_flags = kMapSharedValidate | kMapSync;
+    void* home = map_shared(place, file, 0, bytes, mapping.home_flags);
+    if (home == MAP_FAILED && (is_decided || is_memory_file_system(file))) {
+        mapping.home_flags = MAP_SHARED;
+        home = map_shared(place, file, 0, bytes, mapping.home_flags);
     }
-    void* home = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kMapSharedValidate | kMapSync, file, 0);
-    if (home == MAP_FAILED && (is_decided || is_memory_file_system(file)))
-        home = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (home == MAP_FAILED) {
-        granularity = Granularity::kPage;
-        return nullptr;
+        munmap(reserved, mapping.reserved_home_bytes);
+        return;
     }
-    granularity = Granularity::kCacheLine;
-    madvise(home, bytes, MADV_DONTFORK);
-    return static_cast<char*>(home);
+    mapping.granularity = Granularity::kCacheLine;
+    mapping.reserved_home = reserved;
+    mapping.home = place;
 }
 
 }  // namespace
 
 int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping) {
+    const uint64_t head_bytes = align_up(kPoolStructBytes) + kAlignment;
     mapping.bytes = bytes;
-    mapping.reserved_bytes = align_up(kPoolStructBytes) + kAlignment + align_up(bytes);
-    void* reserved =
-        mmap(nullptr, mapping.reserved_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (reserved == MAP_FAILED)
+    mapping.reserved = reserve_addresses(head_bytes + bytes_with_room_to_grow(bytes),
+                                         head_bytes + align_up(bytes), mapping.reserved_bytes);
+    if (mapping.reserved == MAP_FAILED)
         return fail(errno, "%s: no room for %llu bytes of addresses: %s", path,
                     static_cast<unsigned long long>(bytes), strerror(errno));
-    mapping.reserved = reserved;
-    const auto start = reinterpret_cast<uintptr_t>(reserved);
+    const auto start = reinterpret_cast<uintptr_t>(mapping.reserved);
     mapping.base = reinterpret_cast<char*>(align_up(start + kPoolStructBytes));
     void* head = mmap(mapping.base - kPoolStructBytes, kPoolStructBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    void* copy = head == MAP_FAILED ? MAP_FAILED
-                                    : mmap(mapping.base, bytes, PROT_READ | PROT_WRITE,
-                                           MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, 0);
-    if (copy == MAP_FAILED) {
+    if (head == MAP_FAILED || map_private(mapping.base, file, 0, bytes) == MAP_FAILED) {
         const int error = errno;
-        munmap(reserved, mapping.reserved_bytes);
+        munmap(mapping.reserved, mapping.reserved_bytes);
         return fail(error, "%s: cannot be mapped: %s", path, strerror(error));
     }
-    mapping.home = map_home(file, bytes, mapping.granularity);
+    map_home(file, bytes, mapping);
+    return 0;
+}
+
+uint64_t Mapping::most_bytes() const {
+    uint64_t room = reserved_bytes - static_cast<uint64_t>(base - static_cast<char*>(reserved));
+    if (home != nullptr)
+        room = std::min(
+            room, reserved_home_bytes - static_cast<uint64_t>(home - static_cast<char*>(reserved_home)));
+    return room / kPageBytes * kPageBytes;
+}
+
+int extend_mapping(int file, const char* path, uint64_t new_bytes, Mapping& mapping) {
+    if (new_bytes <= mapping.bytes)
+        return 0;
+    if (new_bytes > mapping.most_bytes())
+        return fail(
+            ENOMEM,
+            "%s: there are addresses for %llu bytes after its start, and %llu are needed: close it and "
+            "open it again",
+            path, static_cast<unsigned long long>(mapping.most_bytes()),
+            static_cast<unsigned long long>(new_bytes));
+    const uint64_t more = new_bytes - mapping.bytes;
+    if (mapping.home != nullptr &&
+        map_shared(mapping.home, file, mapping.bytes, more, mapping.home_flags) == MAP_FAILED)
+        return fail(errno, "%s: its new bytes cannot be mapped: %s", path, strerror(errno));
+    if (map_private(mapping.base, file, mapping.bytes, more) == MAP_FAILED) {
+        const int error = errno;  // the home's new part is out of sight, and a later attempt maps over it
+        return fail(error, "%s: its new bytes cannot be mapped: %s", path, strerror(error));
+    }
+    mapping.bytes = new_bytes;
     return 0;
 }
 
 void unmap_pool_file(const Mapping& mapping) {
     if (mapping.home != nullptr)
-        munmap(mapping.home, mapping.bytes);
+        munmap(mapping.reserved_home, mapping.reserved_home_bytes);
     munmap(mapping.reserved, mapping.reserved_bytes);
 }
 

@@ -1,7 +1,7 @@
 // The working copy: the whole pool file mapped private at one range of addresses, with room for the Pool
-// structure just before it; and the home: the same file mapped shared, where the medium takes stores. Also
-// decides the granularity, once per open. A forked child does not inherit the home (MADV_DONTFORK), so no bug
-// of its can reach the parent's pool.
+// structure just before it; and the home: the same file mapped shared, where the medium takes stores. Both
+// have addresses reserved after them, so that a pool grows in place. Also decides the granularity, once per
+// open. A forked child does not inherit the home (MADV_DONTFORK), so no bug of its can reach the parent's pool.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,22 @@ struct Mapping {
     Granularity granularity = Granularity::kPage;
     void* reserved = nullptr;
     uint64_t reserved_bytes = 0;
-    uint64_t bytes = 0;
+    void* reserved_home = nullptr;
+    uint64_t reserved_home_bytes = 0;
+    int home_flags = 0;  // that the home was mapped with
+    uint64_t bytes = 0;  // of the file that are mapped, in both
+
+    uint64_t most_bytes() const;  // to which it can be extended
 };
 
 // 0 or an errno with the message set.
 [[nodiscard]] int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping);
 void unmap_pool_file(const Mapping& mapping);
+
+// Maps [mapping.bytes, new_bytes) of the file behind what is mapped, in the working copy and in the home; no
+// address changes. 0, or an errno with the message set and nothing changed: ENOMEM beyond most_bytes().
+// REQUIRES: the file has new_bytes bytes, whole pages; nobody else extends it at the same time.
+[[nodiscard]] int extend_mapping(int file, const char* path, uint64_t new_bytes, Mapping& mapping);
 
 // Calls `visit` for each run of pages of the working copy that were written since it was mapped; stops at an
 // error. Without /proc/self/pagemap every page is visited.
