@@ -31,8 +31,12 @@ function judged(theirs, ours, aim,   ratio, text) {
 }
 
 # What two threads do more than one, on this machine, when they share nothing: jemalloc's blocks that are freed at once come
-# from its threads' caches. 2 on two cores; 1.3 or so on the two threads of one core, where the aim is lowered likewise.
+# from its threads' caches; elsewhere it is a program's scenario "machine". 2 on two cores; 1.3 or so on the two threads of one
+# core, where the aim is lowered likewise.
 function scaling_of_machine(group,   scenarios, s, count, one, two, best) {
+    one = ns["terrace", group, "machine"]
+    two = ns["terrace", group, "machine_2_threads"]
+    if (one != "" && two != "") best = 2 * one / two
     count = split("pair_16 pair_64 pair_256 pair_1K", scenarios, " ")
     for (s = 1; s <= count; ++s) {
         one = ns["jemalloc", group, scenarios[s]]
@@ -43,7 +47,7 @@ function scaling_of_machine(group,   scenarios, s, count, one, two, best) {
 }
 
 function heading(title, third) {
-    printf "\n%s%-37s%11s%11s%11s%15s%15s%15s%s\n", bold, title, "Terrace", third, "peer", "/ " third, "/ peer", \
+    printf "\n%s%-37.37s%11s%11s%11s%15s%15s%15s%s\n", bold, title, "Terrace", third, "peer", "/ " third, "/ peer", \
         third == "bare" ? "" : "2 threads", plain
 }
 

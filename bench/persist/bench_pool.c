@@ -1,156 +1,356 @@
-/* What a durable transaction costs, in ns. Compiled as it is against Terrace and against Debian's libpmemobj.
+/* What durable objects cost, in ns. Compiled as it is against Terrace and against Debian's libpmemobj.
  *
- *     bench_pool_* MEMORY-DIR DISK-DIR PERCENT     PERCENT of the usual number of operations
+ *     bench_pool_* MEMORY-DIR DISK-DIR PERCENT memory|disk     PERCENT of the usual number of batches
  *
- * Prints one line per scenario: its name, and the median of a few batches. */
+ * Prints one line per scenario: its name and ns for one operation. The best of several batches counts: a neighbour on the
+ * other half of the processor's core makes batches slower, none faster. In memory a batch is long enough to fill the log
+ * several times, so that what a full log costs is in it; on disk it is as long as the peer's milliseconds allow.
+ *
+ * "memory" is a pool on tmpfs whose cache lines are flushed. The peer takes only MAP_SYNC for an answer when it asks whether
+ * memory is durable, so it is told, in the environment, before it is loaded. */
+#include <errno.h>
 #include <libpmemobj.h>
-#include <stdint.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define POOL_SIZE ((size_t)64 << 20)
-#define LINE 64
-#define LINES 16384 /* 1 MiB that the ranges walk over: more than one cache level, less than all */
-#define BATCHES 9   /* odd: there is a median */
+#include "bench_pool.h"
+
+#define POOL_SIZE ((size_t)128 << 20)
+enum {
+    LINES = 16384, /* 1 MiB that small ranges walk over: more than one cache level, less than all */
+    BLOCKS = 1024, /* 4 MiB that large ranges walk over */
+    OBJECTS = 4096,
+    OBJECT = 64,
+    MOST_THREADS = 8,
+    MEMORY_BATCHES = 24,
+    DISK_BATCHES = 4
+};
 
 struct line {
     uint64_t value;
-    char rest[LINE - sizeof(uint64_t)];
+    char rest[64 - sizeof(uint64_t)];
+};
+
+struct block {
+    char bytes[4096];
 };
 
 struct root {
     struct line lines[LINES];
+    struct block blocks[BLOCKS];
+    PMEMoid objects[OBJECTS];
+    uint64_t published;
 };
 
+/* One thread's work. */
 struct bench {
     PMEMobjpool* pop;
     struct root* root;
-    uint64_t next; /* walks over the lines */
+    uint64_t next; /* walks over lines, blocks and objects */
+    PMEMoid objects[OBJECTS];
 };
+
+void give_up(const char* what) {
+    fprintf(stderr, "bench_pool_" SIDE ": %s: %s: %s\n", what, strerror(errno), pmemobj_errormsg());
+    exit(1);
+}
+
+double now_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void must(int is_good, const char* what) {
+    if (!is_good)
+        give_up(what);
+}
+
+/* ---- the operations ---- */
 
 static struct line* next_line(struct bench* bench) {
     return &bench->root->lines[bench->next++ % LINES];
 }
 
-static void fail(const char* what) {
-    fprintf(stderr, "bench_pool: %s: %s\n", what, pmemobj_errormsg());
-    exit(1);
-}
-
-/* ---- scenarios: each does one operation ---- */
-
-static void one_range(struct bench* bench) {
-    struct line* const line = next_line(bench);
+static void change_words(struct bench* bench, int count) {
     TX_BEGIN(bench->pop) {
-        pmemobj_tx_add_range_direct(&line->value, sizeof line->value);
-        line->value++;
-    }
-    TX_ONABORT {
-        fail("transaction");
-    }
-    TX_END
-}
-
-static void ten_ranges(struct bench* bench) {
-    TX_BEGIN(bench->pop) {
-        for (int i = 0; i < 10; i++) {
+        for (int i = 0; i < count; ++i) {
             struct line* const line = next_line(bench);
             pmemobj_tx_add_range_direct(&line->value, sizeof line->value);
             line->value++;
         }
     }
     TX_ONABORT {
-        fail("transaction");
+        give_up("transaction");
     }
     TX_END
 }
 
+static void tx_1x8(struct bench* bench) {
+    change_words(bench, 1);
+}
+
+static void tx_10x8(struct bench* bench) {
+    change_words(bench, 10);
+}
+
+static void tx_1000x8(struct bench* bench) {
+    change_words(bench, 1000);
+}
+
+static void tx_1x64(struct bench* bench) {
+    struct line* const line = next_line(bench);
+    TX_BEGIN(bench->pop) {
+        pmemobj_tx_add_range_direct(line, sizeof *line);
+        memset(line, (int)bench->next, sizeof *line);
+    }
+    TX_ONABORT {
+        give_up("transaction");
+    }
+    TX_END
+}
+
+static void tx_1x4K(struct bench* bench) {
+    struct block* const block = &bench->root->blocks[bench->next++ % BLOCKS];
+    TX_BEGIN(bench->pop) {
+        pmemobj_tx_add_range_direct(block, sizeof *block);
+        memset(block, (int)bench->next, sizeof *block);
+    }
+    TX_ONABORT {
+        give_up("transaction");
+    }
+    TX_END
+}
+
+static void alloc_64(struct bench* bench) {
+    PMEMoid* const where = &bench->root->objects[bench->next++ % OBJECTS];
+    must(pmemobj_alloc(bench->pop, where, OBJECT, 1, NULL, NULL) == 0, "alloc");
+}
+
+static void free_64(struct bench* bench) {
+    pmemobj_free(&bench->root->objects[bench->next++ % OBJECTS]);
+}
+
+static void tx_alloc_64(struct bench* bench) {
+    PMEMoid* const where = &bench->root->objects[bench->next++ % OBJECTS];
+    TX_BEGIN(bench->pop) {
+        pmemobj_tx_add_range_direct(where, sizeof *where);
+        *where = pmemobj_tx_alloc(OBJECT, 1);
+    }
+    TX_ONABORT {
+        give_up("tx_alloc");
+    }
+    TX_END
+}
+
+static void tx_free_64(struct bench* bench) {
+    PMEMoid* const where = &bench->root->objects[bench->next++ % OBJECTS];
+    TX_BEGIN(bench->pop) {
+        pmemobj_tx_add_range_direct(where, sizeof *where);
+        pmemobj_tx_free(*where);
+        *where = OID_NULL;
+    }
+    TX_ONABORT {
+        give_up("tx_free");
+    }
+    TX_END
+}
+
+static void reserve_publish(struct bench* bench) {
+    struct pobj_action actions[2];
+    PMEMoid* const where = &bench->objects[bench->next++ % OBJECTS];
+    *where = pmemobj_reserve(bench->pop, &actions[0], OBJECT, 1);
+    must(where->off != 0, "reserve");
+    pmemobj_set_value(bench->pop, &actions[1], &bench->root->published, where->off);
+    must(pmemobj_publish(bench->pop, actions, 2) == 0, "publish");
+}
+
+/* What no library makes faster: arithmetic, and stores of one's own. How much more of it two threads do says how much more
+ * two processors of this machine do. */
+static void machine(struct bench* bench) {
+    uint64_t mixed = bench->next++;
+    for (int i = 0; i < 100; ++i)
+        mixed = mixed * 6364136223846793005u + (mixed >> 29);
+    bench->objects[bench->next % OBJECTS].off = mixed;
+    __sync_synchronize();
+}
+
+/* ---- before and after a batch, not timed ---- */
+
+static void allocate_in_pool(struct bench* bench, int count) {
+    for (int i = 0; i < count; ++i)
+        must(pmemobj_alloc(bench->pop, &bench->root->objects[i], OBJECT, 1, NULL, NULL) == 0, "alloc");
+}
+
+static void free_in_pool(struct bench* bench, int count) {
+    for (int i = 0; i < count; ++i)
+        pmemobj_free(&bench->root->objects[i]);
+}
+
+static void free_published(struct bench* bench, int count) {
+    for (int i = 0; i < count; ++i)
+        pmemobj_free(&bench->objects[i]);
+}
+
 static const struct scenario {
     const char* name;
-    int is_on_disk;
-    int operations; /* per batch */
     void (*run)(struct bench*);
+    int in_memory; /* operations in a batch; at most OBJECTS where there is something to do before or after */
+    int on_disk;
+    void (*before)(struct bench*, int count);
+    void (*after)(struct bench*, int count);
 } scenarios[] = {
-    {"tx_1x8_memory", 0, 50000, one_range},
-    {"tx_1x8_disk", 1, 200, one_range},
-    {"tx_10x8_memory", 0, 10000, ten_ranges},
-    {"tx_10x8_disk", 1, 50, ten_ranges},
+    {"tx_1x8", tx_1x8, 10000, 40, NULL, NULL},
+    {"tx_1x64", tx_1x64, 10000, 40, NULL, NULL},
+    {"tx_10x8", tx_10x8, 2500, 10, NULL, NULL},
+    {"tx_1000x8", tx_1000x8, 40, 1, NULL, NULL},
+    {"tx_1x4K", tx_1x4K, 2500, 40, NULL, NULL},
+    {"alloc_64", alloc_64, OBJECTS, 40, NULL, free_in_pool},
+    {"free_64", free_64, OBJECTS, 40, allocate_in_pool, NULL},
+    {"tx_alloc_64", tx_alloc_64, OBJECTS, 40, NULL, free_in_pool},
+    {"tx_free_64", tx_free_64, OBJECTS, 40, allocate_in_pool, NULL},
+    {"machine", machine, 10000, 10000, NULL, NULL},
+    {"reserve_publish", reserve_publish, OBJECTS, 40, NULL, free_published},
 };
 
 /* ---- measuring ---- */
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int by_size(const void* a, const void* b) {
-    const double x = *(const double*)a;
-    const double y = *(const double*)b;
-    return (x > y) - (x < y);
-}
-
-static double ns_per_operation(const struct scenario* scenario, struct bench* bench, double share) {
-    double batches[BATCHES];
-    const int operations = (int)(scenario->operations * share) + 1;
-    for (int i = 0; i < operations / 2 + 1; i++)
-        scenario->run(bench); /* warm up */
-    for (int batch = 0; batch < BATCHES; batch++) {
-        const double begin = now();
-        for (int i = 0; i < operations; i++)
+static double ns_of(const struct scenario* scenario, struct bench* bench, int operations, int batches) {
+    double best = 1e18;
+    for (int batch = -1; batch < batches; ++batch) { /* the first one warms up */
+        if (scenario->before != NULL)
+            scenario->before(bench, operations);
+        if (scenario->before != NULL || scenario->after != NULL)
+            bench->next = 0;
+        const double begin = now_ns();
+        for (int i = 0; i < operations; ++i)
             scenario->run(bench);
-        batches[batch] = (now() - begin) / operations;
+        const double ns = (now_ns() - begin) / operations;
+        if (scenario->after != NULL)
+            scenario->after(bench, operations);
+        if (batch >= 0 && ns < best)
+            best = ns;
     }
-    qsort(batches, BATCHES, sizeof batches[0], by_size);
-    return batches[BATCHES / 2];
+    return best;
 }
 
-static void measure(const struct scenario* scenario, const char* directory, double share) {
-    struct bench bench = {NULL, NULL, 0};
+/* ---- several threads, each on lines of its own ---- */
+
+struct crowd {
+    void (*run)(struct bench*);
+    int operations;
+    pthread_barrier_t begin;
+    pthread_barrier_t end;
+    int is_over;
+};
+
+struct member {
+    struct crowd* crowd;
+    struct bench bench;
+    double begin_ns;
+    double end_ns;
+};
+
+static void* take_part(void* argument) {
+    struct member* const me = argument;
+    for (;;) {
+        pthread_barrier_wait(&me->crowd->begin);
+        if (me->crowd->is_over)
+            return NULL;
+        me->begin_ns = now_ns();
+        for (int i = 0; i < me->crowd->operations; ++i)
+            me->crowd->run(&me->bench);
+        me->end_ns = now_ns();
+        pthread_barrier_wait(&me->crowd->end);
+    }
+}
+
+/* ns that each of `count` threads takes for an operation while the others do the same. */
+static double ns_of_threads(unsigned count, void (*run)(struct bench*), const struct bench* bench,
+                            int operations, int batches) {
+    static struct member members[MOST_THREADS];
+    struct crowd crowd = {run, operations, {{0}}, {{0}}, 0};
+    pthread_t threads[MOST_THREADS];
+    pthread_barrier_init(&crowd.begin, NULL, count + 1);
+    pthread_barrier_init(&crowd.end, NULL, count + 1);
+    for (unsigned i = 0; i < count; ++i) {
+        members[i].crowd = &crowd;
+        members[i].bench = *bench;
+        members[i].bench.next = LINES / count * i;
+        must(pthread_create(&threads[i], NULL, take_part, &members[i]) == 0, "a thread");
+    }
+    double best = 1e18;
+    for (int batch = -1; batch < batches; ++batch) {
+        pthread_barrier_wait(&crowd.begin);
+        pthread_barrier_wait(&crowd.end);
+        double begin = members[0].begin_ns;
+        double end = members[0].end_ns;
+        for (unsigned i = 1; i < count; ++i) {
+            begin = members[i].begin_ns < begin ? members[i].begin_ns : begin;
+            end = members[i].end_ns > end ? members[i].end_ns : end;
+        }
+        const double ns = (end - begin) / operations;
+        if (batch >= 0 && ns < best)
+            best = ns;
+    }
+    crowd.is_over = 1;
+    pthread_barrier_wait(&crowd.begin);
+    for (unsigned i = 0; i < count; ++i)
+        pthread_join(threads[i], NULL);
+    return best;
+}
+
+static void print(const char* scenario, double ns) {
+    printf("%s %.1f\n", scenario, ns);
+    fflush(stdout);
+}
+
+static void measure(const char* memory_directory, const char* disk_directory, double share, int is_on_disk) {
+    static struct bench bench;
     char path[4096];
-    snprintf(path, sizeof path, "%s/bench-pool-%ld", directory, (long)getpid());
+    snprintf(path, sizeof path, "%s/pool-" SIDE, is_on_disk ? disk_directory : memory_directory);
     unlink(path);
     bench.pop = pmemobj_create(path, "bench", POOL_SIZE, 0600);
     if (bench.pop == NULL)
-        fail(path);
+        give_up(path);
+    unlink(path);
     bench.root = pmemobj_direct(pmemobj_root(bench.pop, sizeof(struct root)));
-    if (bench.root == NULL) {
-        unlink(path);
-        fail("root");
-    }
+    must(bench.root != NULL, "root");
     memset(bench.root, 0, sizeof *bench.root);
     pmemobj_persist(bench.pop, bench.root, sizeof *bench.root);
-    printf("%s %.1f\n", scenario->name, ns_per_operation(scenario, &bench, share));
-    pmemobj_close(bench.pop);
-    unlink(path);
-}
 
-/* In a process of its own: the peer asks once per process whether memory is durable. It takes only MAP_SYNC
- * for an answer, so in memory it is told to flush cache lines, as it would on pmem; on disk it must sync. */
-static int measure_in_a_child(const struct scenario* scenario, const char* directory, double share) {
-    int status = 0;
-    const pid_t child = fork();
-    if (child == 0) {
-        setenv("PMEM_IS_PMEM_FORCE", scenario->is_on_disk ? "0" : "1", 1);
-        measure(scenario, directory, share);
-        exit(0);
+    const int batches = (int)((is_on_disk ? DISK_BATCHES : MEMORY_BATCHES) * share) + 1;
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; ++i) {
+        const struct scenario* const scenario = &scenarios[i];
+        print(scenario->name,
+              ns_of(scenario, &bench, is_on_disk ? scenario->on_disk : scenario->in_memory, batches));
     }
-    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    const int operations = is_on_disk ? 100 : 10000;
+    print("machine_2_threads", ns_of_threads(2, machine, &bench, 10000, MEMORY_BATCHES));
+    print("tx_1x8_2_threads", ns_of_threads(2, tx_1x8, &bench, operations, batches));
+    if (is_on_disk) /* of all eight together */
+        print("tx_1x8_of_8", ns_of_threads(8, tx_1x8, &bench, operations, batches) / 8);
+    pmemobj_close(bench.pop);
+    print("open_full", ns_to_open_a_full_pool(memory_directory, is_on_disk ? disk_directory : NULL, share));
 }
 
 int main(int count, char** arguments) {
-    if (count != 4) {
-        fprintf(stderr, "usage: %s MEMORY-DIR DISK-DIR PERCENT\n", arguments[0]);
+    if (count != 5 || (strcmp(arguments[4], "memory") != 0 && strcmp(arguments[4], "disk") != 0)) {
+        fprintf(stderr, "usage: %s MEMORY-DIR DISK-DIR PERCENT memory|disk\n", arguments[0]);
         return 2;
     }
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; ++i)
-        if (measure_in_a_child(&scenarios[i], arguments[scenarios[i].is_on_disk ? 2 : 1],
-                               atof(arguments[3]) / 100) != 0)
-            return 1;
+    const int is_on_disk = strcmp(arguments[4], "disk") == 0;
+    const char* const is_durable = is_on_disk ? "0" : "1";
+    const char* const told = getenv("PMEM_IS_PMEM_FORCE");
+    if (told == NULL || strcmp(told, is_durable) != 0) {
+        setenv("PMEM_IS_PMEM_FORCE", is_durable, 1);
+        execv("/proc/self/exe", arguments);
+        give_up("cannot start itself again");
+    }
+    measure(arguments[1], arguments[2], atof(arguments[3]) / 100, is_on_disk);
     return 0;
 }
