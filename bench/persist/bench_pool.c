@@ -1,6 +1,6 @@
 /* What durable objects cost, in ns. Compiled as it is against Terrace and against Debian's libpmemobj.
  *
- *     bench_pool_* MEMORY-DIR DISK-DIR PERCENT memory|disk     PERCENT of the usual number of batches
+ *     bench_pool_* MEMORY-DIR DISK-DIR PERCENT memory|disk [SCENARIO]     PERCENT of the usual number of batches
  *
  * Prints one line per scenario: its name and ns for one operation. The best of several batches counts: a neighbour on the
  * other half of the processor's core makes batches slower, none faster. In memory a batch is long enough to fill the log
@@ -304,6 +304,12 @@ static double ns_of_threads(unsigned count, void (*run)(struct bench*), const st
     return best;
 }
 
+static const char* only; /* this scenario; NULL: all */
+
+static int is_wanted(const char* scenario) {
+    return only == NULL || strcmp(only, scenario) == 0;
+}
+
 static void print(const char* scenario, double ns) {
     printf("%s %.1f\n", scenario, ns);
     fflush(stdout);
@@ -326,21 +332,28 @@ static void measure(const char* memory_directory, const char* disk_directory, do
     const int batches = (int)((is_on_disk ? DISK_BATCHES : MEMORY_BATCHES) * share) + 1;
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; ++i) {
         const struct scenario* const scenario = &scenarios[i];
+        if (!is_wanted(scenario->name))
+            continue;
         print(scenario->name,
               ns_of(scenario, &bench, is_on_disk ? scenario->on_disk : scenario->in_memory, batches));
     }
     const int operations = is_on_disk ? 100 : 10000;
-    print("machine_2_threads", ns_of_threads(2, machine, &bench, 10000, MEMORY_BATCHES));
-    print("tx_1x8_2_threads", ns_of_threads(2, tx_1x8, &bench, operations, batches));
-    if (is_on_disk) /* of all eight together */
+    if (is_wanted("machine_2_threads"))
+        print("machine_2_threads", ns_of_threads(2, machine, &bench, 10000, MEMORY_BATCHES));
+    if (is_wanted("tx_1x8_2_threads"))
+        print("tx_1x8_2_threads", ns_of_threads(2, tx_1x8, &bench, operations, batches));
+    if (is_on_disk && is_wanted("tx_1x8_of_8")) /* of all eight together */
         print("tx_1x8_of_8", ns_of_threads(8, tx_1x8, &bench, operations, batches) / 8);
     pmemobj_close(bench.pop);
-    print("open_full", ns_to_open_a_full_pool(memory_directory, is_on_disk ? disk_directory : NULL, share));
+    if (is_wanted("open_full"))
+        print("open_full",
+              ns_to_open_a_full_pool(memory_directory, is_on_disk ? disk_directory : NULL, share));
 }
 
 int main(int count, char** arguments) {
-    if (count != 5 || (strcmp(arguments[4], "memory") != 0 && strcmp(arguments[4], "disk") != 0)) {
-        fprintf(stderr, "usage: %s MEMORY-DIR DISK-DIR PERCENT memory|disk\n", arguments[0]);
+    if (count < 5 || count > 6 ||
+        (strcmp(arguments[4], "memory") != 0 && strcmp(arguments[4], "disk") != 0)) {
+        fprintf(stderr, "usage: %s MEMORY-DIR DISK-DIR PERCENT memory|disk [SCENARIO]\n", arguments[0]);
         return 2;
     }
     const int is_on_disk = strcmp(arguments[4], "disk") == 0;
@@ -351,6 +364,7 @@ int main(int count, char** arguments) {
         execv("/proc/self/exe", arguments);
         give_up("cannot start itself again");
     }
+    only = arguments[5];
     measure(arguments[1], arguments[2], atof(arguments[3]) / 100, is_on_disk);
     return 0;
 }

@@ -63,15 +63,11 @@ int add_lock(Transaction& tx, pobj_tx_param type, void* lock) {
 
 }  // namespace
 
-Transaction& transaction_at_work(const char* function) {
-    Transaction& tx = thread_state().transaction;
-    if (tx.stage != TX_STAGE_WORK) [[unlikely]] {
-        if (tx.stage == TX_STAGE_NONE)
-            fatal_misuse("%s was called outside of a transaction", function);
-        fatal_misuse("%s was called in stage %d of a transaction; it is allowed in TX_STAGE_WORK only",
-                     function, static_cast<int>(tx.stage));
-    }
-    return tx;
+void refuse_outside_of_work(const Transaction& tx, const char* function) {
+    if (tx.stage == TX_STAGE_NONE)
+        fatal_misuse("%s was called outside of a transaction", function);
+    fatal_misuse("%s was called in stage %d of a transaction; it is allowed in TX_STAGE_WORK only", function,
+                 static_cast<int>(tx.stage));
 }
 
 void abort_transaction(Transaction& tx, int error) {

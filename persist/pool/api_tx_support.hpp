@@ -5,12 +5,19 @@
 
 #include <cstdint>
 
+#include "persist/pool/thread_state.hpp"
 #include "persist/pool/transaction.hpp"
 
 namespace terrace::persist {
 
 // The thread's transaction, which is in its WORK stage; anything else is the documented fatal misuse.
-Transaction& transaction_at_work(const char* function);
+[[noreturn]] void refuse_outside_of_work(const Transaction& tx, const char* function);
+inline Transaction& transaction_at_work(const char* function) {
+    Transaction& tx = thread_state().transaction;
+    if (tx.stage != TX_STAGE_WORK) [[unlikely]]
+        refuse_outside_of_work(tx, function);
+    return tx;
+}
 
 void abort_transaction(Transaction& tx, int error);
 

@@ -25,19 +25,42 @@ int refuse_flags(Transaction& tx, const char* function, uint64_t flags) {
     return fail_transaction(tx, EINVAL, flags);
 }
 
-int add(Transaction& tx, uint64_t offset, uint64_t bytes, uint64_t flags, const char* function) {
-    if (!tx.pool->in_objects(offset, bytes)) [[unlikely]] {
+[[gnu::cold, gnu::noinline]] int refuse_range(Transaction& tx, uint64_t offset, uint64_t bytes,
+                                              uint64_t flags, int error, const char* function) {
+    if (error != 0)
+        fail(error, "%s: out of memory for the old bytes of a range", function);
+    else
         fail(EINVAL, "%s: the range of %llu bytes at offset %llu is not in the pool's heap", function,
              static_cast<Number>(bytes), static_cast<Number>(offset));
-        return fail_transaction(tx, EINVAL, flags);
+    return fail_transaction(tx, error != 0 ? error : EINVAL, flags);
+}
+
+int add(Transaction& tx, uint64_t offset, uint64_t bytes, uint64_t flags, const char* function) {
+    int error = 0;
+    if (tx.pool->in_objects(offset, bytes)) [[likely]] {
+        // NO_FLUSH is not taken up: what a transaction covers, it makes durable.
+        error = tx.add_range(offset, bytes, (flags & POBJ_XADD_NO_SNAPSHOT) == 0);
+        if (error == 0) [[likely]]
+            return 0;
     }
-    // NO_FLUSH is not taken up: what a transaction covers, it makes durable.
-    const int error = tx.add_range(offset, bytes, (flags & POBJ_XADD_NO_SNAPSHOT) == 0);
-    if (error != 0) [[unlikely]] {
-        fail(error, "%s: out of memory for the old bytes of a range", function);
-        return fail_transaction(tx, error, flags);
-    }
-    return 0;
+    return refuse_range(tx, offset, bytes, flags, error, function);
+}
+
+// C++ programs come here with every assignment to a persistent variable.
+[[gnu::always_inline]] inline bool is_word_added_at_once(const void* address, size_t bytes, uint64_t flags) {
+    ThreadState* const state = existing_thread_state();
+    return bytes == 8 && (flags & ~uint64_t{POBJ_XADD_ASSUME_INITIALIZED}) == 0 && state != nullptr &&
+           state->transaction.try_add_word(address);
+}
+
+[[gnu::noinline]] int add_direct(const void* address, size_t bytes, uint64_t flags, const char* function) {
+    Transaction& tx = transaction_at_work(function);
+    if ((flags & ~uint64_t{POBJ_XADD_VALID_FLAGS}) != 0)
+        return refuse_flags(tx, function, flags);
+    // An address outside the pool gives an offset outside it too.
+    const uint64_t offset =
+        reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(tx.pool->media.base);
+    return add(tx, offset, bytes, flags, function);
 }
 
 PMEMoid refuse_allocation(Transaction& tx, int error, uint64_t flags) {
@@ -141,17 +164,15 @@ int pmemobj_tx_xadd_range(PMEMoid oid, uint64_t off, size_t size, uint64_t flags
 }
 
 int pmemobj_tx_add_range_direct(const void* ptr, size_t size) {
-    return pmemobj_tx_xadd_range_direct(ptr, size, 0);
+    if (is_word_added_at_once(ptr, size, 0)) [[likely]]
+        return 0;
+    return add_direct(ptr, size, 0, "pmemobj_tx_add_range_direct");
 }
 
 int pmemobj_tx_xadd_range_direct(const void* ptr, size_t size, uint64_t flags) {
-    Transaction& tx = transaction_at_work("pmemobj_tx_add_range_direct");
-    if ((flags & ~uint64_t{POBJ_XADD_VALID_FLAGS}) != 0)
-        return refuse_flags(tx, "pmemobj_tx_xadd_range_direct", flags);
-    // An address outside the pool gives an offset outside it too.
-    const uint64_t offset =
-        reinterpret_cast<uintptr_t>(ptr) - reinterpret_cast<uintptr_t>(tx.pool->media.base);
-    return add(tx, offset, size, flags, "pmemobj_tx_add_range_direct");
+    if (is_word_added_at_once(ptr, size, flags)) [[likely]]
+        return 0;
+    return add_direct(ptr, size, flags, "pmemobj_tx_xadd_range_direct");
 }
 
 PMEMoid pmemobj_tx_alloc(size_t size, uint64_t type_num) {

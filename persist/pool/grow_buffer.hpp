@@ -26,6 +26,7 @@ class GrowBuffer {
         }
         return data_ + size_;
     }
+    bool has_room(size_t bytes) const { return capacity_ - size_ >= bytes; }
     void take(size_t bytes) { size_ += bytes; }
 
     char* data() { return data_; }
@@ -98,6 +99,10 @@ class GrowArray {
             buffer_.take(sizeof(T));
         return reinterpret_cast<T*>(place);
     }
+    bool has_room_for_one() const { return buffer_.has_room(sizeof(T)); }
+    // The same in two steps: where it would be, and that it is there.
+    [[nodiscard]] T* room_for_one() { return reinterpret_cast<T*>(buffer_.room(sizeof(T))); }
+    void take_one() { buffer_.take(sizeof(T)); }
     void truncate(size_t count) { buffer_.truncate(count * sizeof(T)); }
     void remove_at(size_t i) {
         (*this)[i] = back();

@@ -15,10 +15,10 @@ uint64_t RangeIndex::covered_in_line(uint64_t line) const {
         return 0;
     const uint64_t key = key_of(line);
     for (uint64_t i = hash(line);; ++i) {
-        const Slot& slot = slots_[i & (slot_count_ - 1)];
+        const Slot& slot = slots_[i & mask_];
         if (slot.key == key)
             return slot.covered;
-        if (slot.key >> 44 != epoch_)
+        if (slot.key < first_key_)
             return 0;
     }
 }
@@ -43,22 +43,23 @@ bool RangeIndex::overlaps_large(uint64_t offset, uint64_t bytes) {
 }
 
 bool RangeIndex::grow() {
-    const uint64_t wanted = slot_count_ == 0 ? kFirstSlots : slot_count_ * 2;
+    const uint64_t wanted = slots_ == nullptr ? kFirstSlots : (mask_ + 1) * 2;
     void* memory =
         mmap(nullptr, wanted * sizeof(Slot), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return false;
-    Slot* old = slots_;
-    const uint64_t old_count = slot_count_;
+    Slot* const old = slots_;
+    const uint64_t old_count = old == nullptr ? 0 : mask_ + 1;
     slots_ = static_cast<Slot*>(memory);
-    slot_count_ = wanted;
+    mask_ = wanted - 1;
+    room_ = wanted / 2;
     for (uint64_t i = 0; i < old_count; ++i) {
-        if (old[i].key >> 44 != epoch_)
+        if (old[i].key < first_key_)
             continue;
-        uint64_t at = hash(old[i].key & ((1ull << 44) - 1));
-        while (slots_[at & (slot_count_ - 1)].key != 0)
+        uint64_t at = hash(old[i].key - first_key_);
+        while (slots_[at & mask_].key != 0)
             ++at;
-        slots_[at & (slot_count_ - 1)] = old[i];
+        slots_[at & mask_] = old[i];
     }
     if (old != nullptr)
         munmap(old, old_count * sizeof(Slot));
@@ -66,15 +67,16 @@ bool RangeIndex::grow() {
 }
 
 void RangeIndex::forget_all() {
-    std::fill(slots_, slots_ + slot_count_, Slot{});
-    epoch_ = 1;
+    if (slots_ != nullptr)
+        std::fill(slots_, slots_ + mask_ + 1, Slot{});
+    first_key_ = kOneEpoch;
 }
 
 void RangeIndex::release() {
     if (slots_ != nullptr)
-        munmap(slots_, slot_count_ * sizeof(Slot));
+        munmap(slots_, (mask_ + 1) * sizeof(Slot));
     slots_ = nullptr;
-    slot_count_ = used_ = 0;
+    mask_ = room_ = used_ = 0;
     large_.release();
 }
 

@@ -18,7 +18,8 @@ class RangeIndex {
     void clear() {
         large_.clear();
         used_ = 0;
-        if (++epoch_ == kEpochs) [[unlikely]]
+        first_key_ += kOneEpoch;
+        if (first_key_ == 0) [[unlikely]]
             forget_all();
     }
     void release();
@@ -26,19 +27,19 @@ class RangeIndex {
     // The bytes of the line at `line * 64` that are covered, with `bytes` (a bit each) added; false when DRAM
     // is short.
     [[nodiscard]] bool cover_line(uint64_t line, uint64_t bytes, uint64_t& before) {
-        if (used_ * 2 >= slot_count_) [[unlikely]] {
+        if (used_ == room_) [[unlikely]] {
             if (!grow())
                 return false;
         }
         const uint64_t key = key_of(line);
         for (uint64_t i = hash(line);; ++i) {
-            Slot& slot = slots_[i & (slot_count_ - 1)];
+            Slot& slot = slots_[i & mask_];
             if (slot.key == key) {
                 before = slot.covered;
                 slot.covered |= bytes;
                 return true;
             }
-            if (slot.key >> 44 != epoch_) {
+            if (slot.key < first_key_) [[likely]] {  // of an earlier transaction
                 slot.key = key;
                 slot.covered = bytes;
                 ++used_;
@@ -46,6 +47,25 @@ class RangeIndex {
                 return true;
             }
         }
+    }
+    // The same for the usual case, without a call: one look into the table. False when it takes more.
+    [[nodiscard]] bool cover_line_at_once(uint64_t line, uint64_t bytes, uint64_t& before) {
+        if (used_ == room_) [[unlikely]]
+            return false;
+        const uint64_t key = key_of(line);
+        Slot& slot = slots_[hash(line) & mask_];
+        if (slot.key < first_key_) [[likely]] {
+            slot.key = key;
+            slot.covered = bytes;
+            ++used_;
+            before = 0;
+            return true;
+        }
+        if (slot.key != key)
+            return false;
+        before = slot.covered & bytes;
+        slot.covered |= before == 0 ? bytes : 0;
+        return before == 0 || before == bytes;
     }
     bool has_large() const { return !large_.empty(); }
     [[nodiscard]] bool cover_large(uint64_t offset, uint64_t bytes) { return large_.push({offset, bytes}); }
@@ -68,18 +88,22 @@ class RangeIndex {
         uint64_t offset;
         uint64_t bytes;
     };
-    static constexpr uint64_t kEpochs = 1u << 20;
+    static constexpr uint64_t kOneEpoch = 1ull << 44;
     static constexpr uint64_t kFirstSlots = 1024;
 
-    uint64_t key_of(uint64_t line) const { return epoch_ << 44 | line; }
-    static uint64_t hash(uint64_t line) { return (line * 0x9E3779B97F4A7C15u) >> 20; }
+    uint64_t key_of(uint64_t line) const { return first_key_ + line; }
+    // Four neighbours in the file have neighbouring slots: one line of the table serves them all.
+    static uint64_t hash(uint64_t line) {
+        return ((((line >> 2) * 0x9E3779B97F4A7C15u) >> 20) & ~uint64_t{3}) + (line & 3);
+    }
     bool grow();
     void forget_all();
 
     Slot* slots_ = nullptr;
-    uint64_t slot_count_ = 0;
+    uint64_t mask_ = 0;  // number of slots, a power of two, less 1
+    uint64_t room_ = 0;  // half of them: as many may be used
     uint64_t used_ = 0;
-    uint64_t epoch_ = 1;
+    uint64_t first_key_ = kOneEpoch;  // this transaction's epoch; earlier ones are smaller
     GrowArray<Large> large_;
 };
 

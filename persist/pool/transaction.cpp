@@ -22,11 +22,7 @@ inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_byte
         char* const place = old_bytes_.room(bytes);
         if (place == nullptr) [[unlikely]]
             return ENOMEM;
-        const char* const source = pool->media.base + offset;
-        if (bytes == 8)
-            memcpy(place, source, 8);  // one load and one store; the common case
-        else
-            memcpy(place, source, bytes);
+        memcpy(place, pool->media.base + offset, bytes);
     }
     // A neighbour in the file whose old bytes are neighbours too grows instead.
     if (!ranges_.empty()) {
@@ -71,29 +67,25 @@ inline int Transaction::note_in_line(uint64_t offset, uint64_t bytes, bool keep_
     return note_missing_in_line(offset, wanted & ~before, keep_old_bytes);
 }
 
-// The most common range by far, without what the others need: it lies in one line and has no neighbour to grow.
-__attribute__((noinline)) int Transaction::add_word(uint64_t offset) {
+// REQUIRES: no large range was noted.
+int Transaction::add_word(uint64_t offset) {
     const uint64_t wanted = RangeIndex::byte_mask(offset % kLineBytes, 8);
     uint64_t before;
-    char* const old_word = old_bytes_.room(8);
-    if (old_word == nullptr || !index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
+    Word* const word = words_.room_for_one();
+    if (word == nullptr || !index_.cover_line(offset / kLineBytes, wanted, before)) [[unlikely]]
         return ENOMEM;
     if ((before & wanted) != 0) [[unlikely]]
         return note_missing_in_line(offset, wanted & ~before, true);
-    Range* const range = ranges_.add();
-    if (range == nullptr) [[unlikely]]
-        return ENOMEM;
-    *range = {offset, 8, old_bytes_.size()};
-    memcpy(old_word, pool->media.base + offset, 8);
-    old_bytes_.take(8);
+    word->offset = offset;
+    memcpy(&word->old_word, pool->media.base + offset, 8);
+    words_.take_one();
     return 0;
 }
 
 int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
-    // The commit will store there; by then the line has arrived.
     if (pool->media.home != nullptr)
         __builtin_prefetch(pool->media.home + offset, 1);
-    if (bytes == 8 && offset % 8 == 0 && keep_old_bytes && !index_.has_large()) [[likely]]
+    if (bytes == 8 && offset % 8 == 0 && keep_old_bytes && !index_.has_large())
         return add_word(offset);
     if (bytes - 1 < kLineBytes - offset % kLineBytes && !index_.has_large()) [[likely]]
         return note_in_line(offset, bytes, keep_old_bytes);
@@ -198,6 +190,11 @@ void Transaction::build_record() {
     Heap& heap = pool->heap;
     const char* base = pool->media.base;
     record_.reset();
+    for (const Word& word : words_) {
+        // Read at once: another thread's atomic may change it right now.
+        record_.add_store(word.offset, __atomic_load_n(reinterpret_cast<const uint64_t*>(base + word.offset),
+                                                       __ATOMIC_RELAXED));
+    }
     for (const Range& range : ranges_)
         record_.add_data(range.offset, base + range.offset, range.bytes);
     for (const Allocation& allocation : allocations_) {
@@ -215,7 +212,7 @@ void Transaction::build_record() {
 
 int Transaction::commit() {
     const bool has_heap_work = !allocations_.empty() || !frees_.empty() || !stores_.empty();
-    if (ranges_.empty() && !has_heap_work && !has_pending_flushes(*pool)) {
+    if (words_.empty() && ranges_.empty() && !has_heap_work && !has_pending_flushes(*pool)) {
         forget();
         return 0;
     }
@@ -265,6 +262,8 @@ void Transaction::roll_back() {
         if (range.old_bytes != kNoOldBytes)
             restore(base + range.offset, old_bytes_.data() + range.old_bytes, range.bytes);
     }
+    for (const Word& word : words_)
+        restore(base + word.offset, reinterpret_cast<const char*>(&word.old_word), 8);
     for (const Allocation& allocation : allocations_)
         pool->heap.release(allocation.block);
     forget();
@@ -274,6 +273,7 @@ void Transaction::forget() {
     for (const Block& block : cancelled_)
         pool->heap.release(block);
     index_.clear();
+    words_.clear();
     ranges_.clear();
     old_bytes_.clear();
     allocations_.clear();
@@ -284,6 +284,7 @@ void Transaction::forget() {
 
 void Transaction::release_memory() {
     index_.release();
+    words_.release();
     ranges_.release();
     old_bytes_.release();
     allocations_.release();

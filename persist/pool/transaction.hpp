@@ -41,6 +41,31 @@ class Transaction {
     // All return 0 or an errno; on an errno nothing was noted.
     // REQUIRES: [offset, offset + bytes) lies in the pool's objects.
     [[nodiscard]] int add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
+    // For an aligned word of 8 bytes, kept: does the same in a few instructions, without a call, or returns false
+    // with nothing done: then add_range has to look. 2 lines of DRAM, 1 of the pool.
+    [[nodiscard, gnu::always_inline]] bool try_add_word(const void* address) {
+        if (stage != TX_STAGE_WORK) [[unlikely]]
+            return false;
+        const char* const base = pool->media.base;
+        const uint64_t offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(base);
+        if (offset % 8 != 0 || !pool->in_objects(offset, 8) || index_.has_large() ||
+            !words_.has_room_for_one()) [[unlikely]]
+            return false;
+        uint64_t before;
+        if (!index_.cover_line_at_once(offset / kLineBytes, RangeIndex::byte_mask(offset % kLineBytes, 8),
+                                       before)) [[unlikely]]
+            return false;
+        if (before != 0)
+            return true;
+        Word* const word = words_.room_for_one();
+        word->offset = offset;
+        word->old_word = __atomic_load_n(reinterpret_cast<const uint64_t*>(base + offset), __ATOMIC_RELAXED);
+        words_.take_one();
+        // The commit will store there; by then the line has arrived.
+        if (pool->media.home != nullptr)
+            __builtin_prefetch(pool->media.home + offset, 1);
+        return true;
+    }
     // The transaction owns the block from here on. `content_bytes` of it are made durable with the commit.
     [[nodiscard]] int add_allocation(const Block& block, uint64_t type_number, uint64_t content_bytes);
     [[nodiscard]] int add_free(const Block& block);
@@ -76,6 +101,12 @@ class Transaction {
         uint64_t word;
     };
 
+    // An aligned word of 8 bytes and what it was: the most common range by far.
+    struct Word {
+        uint64_t offset;
+        uint64_t old_word;
+    };
+
     [[nodiscard]] int note(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
     [[nodiscard]] int add_word(uint64_t offset);
     [[nodiscard]] int note_missing_in_line(uint64_t offset, uint64_t missing, bool keep_old_bytes);
@@ -86,6 +117,8 @@ class Transaction {
     void forget();
 
     RangeIndex index_;
+    // Noted only as long as no large range is, so of a byte that both cover, `words_` has the older content.
+    GrowArray<Word> words_;
     GrowArray<Range> ranges_;
     GrowBuffer old_bytes_;
     GrowArray<Allocation> allocations_;
