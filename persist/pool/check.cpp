@@ -6,11 +6,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 
+#include "persist/pool/descriptor.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/file_patcher.hpp"
 #include "persist/pool/pool.hpp"
@@ -25,58 +27,71 @@ using Number = unsigned long long;
 // The heap as recovery will find it. Every function returns false with the message set at the first fault.
 class HeapWalk {
   public:
-    HeapWalk(const char* path, const Superblock& superblock, const char* base)
-        : path_(path), superblock_(superblock), base_(base) {}
+    HeapWalk(const char* path, const Superblock& superblock, const RootPage& root, const Regions& regions,
+             const char* base)
+        : path_(path), seed_(superblock.log_seed), root_(root), regions_(regions), base_(base) {}
 
     bool is_sound() {
-        for (uint64_t segment = 0; segment < superblock_.segment_count; ++segment) {
-            if (!walk_segment(segment))
+        for (uint64_t segment = 0; segment < regions_.segment_count(); ++segment) {
+            if (!walk_segment(regions_.segment(segment)))
                 return false;
         }
-        return is_root_sound();
+        return root_.root_offset == 0 || is_root_found_ ||
+               fault("the root object is not allocated", root_.root_offset / kPageBytes);
     }
 
   private:
-    const SegmentEntry& segment_entry(uint64_t segment) const {
-        return reinterpret_cast<const SegmentEntry*>(base_ + superblock_.segment_table_offset)[segment];
-    }
     const PageDescriptor& descriptor(uint64_t page) const {
-        return reinterpret_cast<const PageDescriptor*>(base_ + superblock_.page_table_offset)[page];
+        return *reinterpret_cast<const PageDescriptor*>(base_ + regions_.descriptor_of(page));
     }
     bool fault(const char* what, uint64_t page) const {
         fail(EINVAL, "%s: heap page %llu (offset %llu): %s", path_, static_cast<Number>(page),
-             static_cast<Number>(superblock_.pages_offset + page * kPageBytes), what);
+             static_cast<Number>(page * kPageBytes), what);
         return false;
     }
 
-    bool walk_segment(uint64_t segment) {
-        const uint64_t first = segment * kSegmentPages;
-        const uint64_t end = std::min(first + kSegmentPages, superblock_.page_count);
-        const uint64_t expected = std::min(std::max(extent_end_, first) - first, kSegmentPages);
-        if (segment_entry(segment).covered != expected)
+    bool walk_segment(const Segment& segment) {
+        const auto& entry = *reinterpret_cast<const SegmentEntry*>(base_ + segment.entry_offset);
+        const uint64_t first = segment.first_page;
+        const uint64_t end = segment.end_page;
+        if (!is_segment_word(entry.covered, segment.entry_offset, seed_) ||
+            !is_segment_word(entry.touched, segment.entry_offset + offsetof(SegmentEntry, touched), seed_))
+            return fault("its entry in the segment table does not match its checksum", first);
+        const uint64_t expected = std::min(std::max(extent_end_, first), end) - first;
+        if (segment_value(entry.covered) != expected)
             return fault(
                 "its segment begins with another number of covered pages than the extent before it has",
                 first);
+        if (segment_value(entry.touched) == 0)
+            return true;
+        for (uint64_t page = first; page < end; ++page) {
+            if (!descriptor::is_sound(descriptor(page), seed_, regions_.descriptor_of(page)))
+                return fault("its descriptor does not match its checksum", page);
+        }
+        const uint64_t region_end = segment.region->first_page + segment.region->page_count;
         for (uint64_t page = first + expected; page < end;) {
-            const PageDescriptor& d = descriptor(page);
-            if (d.state == 0) {
+            const ExtentState state = ExtentState::unpack(descriptor(page).state);
+            if (state.kind == ExtentKind::kFree) {
                 ++page;
                 continue;
             }
-            if (segment_entry(segment).touched == 0)
-                return fault("an extent in a segment that is marked as never used", page);
-            const ExtentState state = ExtentState::unpack(d.state);
-            if (state.pages == 0 || state.pages > superblock_.page_count - page)
+            if (state.pages == 0 || state.pages > region_end - page)
                 return fault("an extent that reaches beyond the heap", page);
-            if (state.kind == ExtentKind::kSlab ? !is_slab_sound(page, state, end)
-                                                : state.kind != ExtentKind::kLarge)
-                return state.kind == ExtentKind::kSlab ? false : fault("an extent of unknown kind", page);
-            if (!is_inside_clean(page, state.pages))
+            if (state.kind != ExtentKind::kSlab && state.kind != ExtentKind::kLarge)
+                return fault("an extent of unknown kind", page);
+            if (state.kind == ExtentKind::kSlab && !is_slab_sound(page, state, end))
                 return false;
+            if (!is_inside_clean(page, std::min(state.pages, end - page)))
+                return false;
+            look_for_root(page, state);
             page += state.pages;
             extent_end_ = page;
         }
         return true;
+    }
+
+    bool has_object(uint64_t page, uint64_t index) const {
+        return (descriptor(page + index / kBitsPerPage).bitmap[index / 64 % 2] >> (index % 64) & 1) != 0;
     }
 
     bool is_slab_sound(uint64_t page, const ExtentState& state, uint64_t segment_end) const {
@@ -86,10 +101,19 @@ class HeapWalk {
         if (page + state.pages > segment_end)
             return fault("a slab that crosses the end of its segment", page);
         const SizeClass& c = kSizeClasses[state.size_class];
-        const uint64_t capacity = (state.flags & kSlabMixedTypes) != 0 ? c.mixed_capacity : c.capacity;
-        for (uint64_t bit = capacity; bit < state.pages * kBitsPerPage; ++bit) {
-            if ((descriptor(page + bit / kBitsPerPage).bitmap[bit / 64 % 2] >> (bit % 64) & 1) != 0)
+        const bool is_mixed = (state.flags & kSlabMixedTypes) != 0;
+        const uint64_t capacity = is_mixed ? c.mixed_capacity : c.capacity;
+        for (uint64_t index = capacity; index < state.pages * kBitsPerPage; ++index) {
+            if (has_object(page, index))
                 return fault("a slab with an object beyond its last place", page);
+        }
+        for (uint64_t index = 0; is_mixed && index < capacity; ++index) {
+            const uint64_t offset =
+                (page + state.pages) * kPageBytes - sizeof(TypeEntry) * (capacity - index);
+            const auto& type = *reinterpret_cast<const TypeEntry*>(base_ + offset);
+            const auto place = static_cast<uint32_t>(offset / sizeof(TypeEntry));
+            if (has_object(page, index) && type.check != check_word(type.type_number, seed_ ^ place))
+                return fault("the type number of an object does not match its checksum", page);
         }
         return true;
     }
@@ -97,29 +121,49 @@ class HeapWalk {
     // A live extent holds no other extent's head.
     bool is_inside_clean(uint64_t page, uint64_t pages) const {
         for (uint64_t i = 1; i < pages; ++i) {
-            if (descriptor(page + i).state != 0)
+            if ((descriptor(page + i).state & descriptor::kStateBits) != 0)
                 return fault("two extents overlap", page + i);
         }
         return true;
     }
 
-    bool is_root_sound() const {
-        const auto& root = *reinterpret_cast<const RootPage*>(base_ + kRootOffset);
-        if (root.root_offset == 0)
-            return true;
-        if (root.root_offset < superblock_.pages_offset || root.root_offset >= superblock_.pool_bytes ||
-            root.root_bytes > superblock_.pool_bytes - root.root_offset) {
-            fail(EINVAL, "%s: the root object lies outside the heap", path_);
-            return false;
+    void look_for_root(uint64_t page, const ExtentState& state) {
+        const uint64_t offset = page * kPageBytes;
+        if (root_.root_offset < offset || root_.root_offset >= offset + state.pages * kPageBytes)
+            return;
+        const uint64_t within = root_.root_offset - offset;
+        if (state.kind == ExtentKind::kLarge) {
+            is_root_found_ = within == 0 && root_.root_bytes <= state.pages * kPageBytes;
+            return;
         }
-        return true;
+        const uint64_t bytes = kSizeClasses[state.size_class].bytes;
+        is_root_found_ = within % bytes == 0 && root_.root_bytes <= bytes && has_object(page, within / bytes);
     }
 
     const char* path_;
-    const Superblock& superblock_;
+    const uint32_t seed_;
+    const RootPage& root_;
+    const Regions& regions_;
     const char* base_;
     uint64_t extent_end_ = 0;
+    bool is_root_found_ = false;
 };
+
+// The pool with its log replayed, in private memory.
+int check_replayed(const char* path, const Superblock& superblock, uint64_t file_bytes, char* copy,
+                   LogScan& scan) {
+    MemoryPatcher patcher{copy, superblock.log_seed};
+    if (scan.replay(patcher) != 0)
+        return -1;
+    RootPage root;
+    memcpy(&root, copy + kRootOffset, sizeof root);
+    if (judge_root_page(path, root, superblock, file_bytes) != 0)
+        return 0;
+    Regions regions;
+    if (!regions.start(superblock.log_offset + superblock.log_bytes, root.region_end, root.region_count))
+        return 0;
+    return HeapWalk(path, superblock, root, regions, copy).is_sound() ? 1 : 0;
+}
 
 int check_open_file(int file, const char* path, const char* layout) {
     Superblock superblock;
@@ -132,26 +176,28 @@ int check_open_file(int file, const char* path, const char* layout) {
         return 0;
     }
     uint64_t watermark = 0;
-    if (read_watermark(file, path, superblock.log_seed, watermark) != 0)
+    bool log_is_empty = false;
+    if (read_watermark(file, path, superblock.log_seed, watermark, log_is_empty) != 0)
         return errno == EINVAL ? 0 : -1;
     LogScan scan;
-    int result = scan.read(file, path, superblock, watermark) == 0 ? 1 : errno == EINVAL ? 0 : -1;
-    void* copy = MAP_FAILED;
+    int result = log_is_empty || scan.read(file, path, superblock, watermark) == 0 ? 1
+                 : errno == EINVAL                                                 ? 0
+                                                                                   : -1;
     if (result == 1) {
-        copy = mmap(nullptr, superblock.pool_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file,
-                    0);
-        if (copy == MAP_FAILED)
-            result = (fail(errno, "%s: cannot be mapped: %s", path, strerror(errno)), -1);
-    }
-    if (result == 1) {
-        MemoryPatcher patcher{static_cast<char*>(copy)};
-        if (scan.replay(patcher) != 0)
+        struct stat status;
+        void* copy = MAP_FAILED;
+        if (fstat(file, &status) == 0)
+            copy = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_NORESERVE, file, 0);
+        if (copy == MAP_FAILED) {
+            fail(errno, "%s: cannot be mapped: %s", path, strerror(errno));
             result = -1;
+        } else {
+            result = check_replayed(path, superblock, static_cast<uint64_t>(status.st_size),
+                                    static_cast<char*>(copy), scan);
+            munmap(copy, static_cast<size_t>(status.st_size));
+        }
     }
-    if (result == 1)
-        result = HeapWalk(path, superblock, static_cast<const char*>(copy)).is_sound() ? 1 : 0;
-    if (copy != MAP_FAILED)
-        munmap(copy, superblock.pool_bytes);
     scan.release();
     return result;
 }

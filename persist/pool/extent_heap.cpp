@@ -5,15 +5,17 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "src/check.hpp"
 
 namespace terrace::persist {
 
-bool ExtentHeap::start(uint64_t page_count) {
-    page_count_ = page_count;
-    void* memory = mmap(nullptr, (page_count + 1) * sizeof(PageInfo), PROT_READ | PROT_WRITE,
+bool ExtentHeap::start(const Regions& regions, uint64_t most_pages) {
+    regions_ = &regions;
+    page_count_ = most_pages;
+    void* memory = mmap(nullptr, (most_pages + 1) * sizeof(PageInfo), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return false;
@@ -87,16 +89,30 @@ void ExtentHeap::give(uint64_t first, uint64_t count) {
 }
 
 // Where in the free extent at `first` the request fits; kNone when it does not.
-uint64_t ExtentHeap::place_in(uint32_t first, uint64_t count, uint64_t alignment, uint64_t bias,
-                              bool inside_segment) const {
+uint64_t ExtentHeap::place_in(uint32_t first, uint64_t count, uint64_t alignment, bool inside_segment) const {
     const uint64_t end = uint64_t{first} + pages_[first].pages;
-    uint64_t at = (first + bias + alignment - 1) / alignment * alignment - bias;
-    if (inside_segment && at / kSegmentPages != (at + count - 1) / kSegmentPages)
-        at = (at / kSegmentPages + 1) * kSegmentPages;
+    uint64_t at = (first + alignment - 1) / alignment * alignment;
+    if (inside_segment) {
+        const uint64_t start = regions_->of_page(first)->first_page;
+        const uint64_t segment = (at - start) / kSegmentPages;
+        if (segment != (at + count - 1 - start) / kSegmentPages)
+            at = start + (segment + 1) * kSegmentPages;
+    }
     return at + count <= end ? at : kNone;
 }
 
-uint32_t ExtentHeap::take(uint64_t count, uint64_t alignment, uint64_t bias, bool inside_segment) {
+uint64_t ExtentHeap::largest_free() const {
+    for (uint32_t bin = kBins; bin-- > 0;) {
+        uint64_t largest = 0;
+        for (uint32_t first = heads_[bin]; first != kNone; first = pages_[first].next)
+            largest = std::max<uint64_t>(largest, pages_[first].pages);
+        if (largest != 0)
+            return largest;
+    }
+    return 0;
+}
+
+uint32_t ExtentHeap::take(uint64_t count, uint64_t alignment, bool inside_segment) {
     if (count == 0 || count > page_count_)
         return kNone;
     for (uint32_t bin = bin_of(count); bin < kBins; ++bin) {
@@ -107,7 +123,7 @@ uint32_t ExtentHeap::take(uint64_t count, uint64_t alignment, uint64_t bias, boo
         }
         bin += static_cast<uint32_t>(std::countr_zero(rest));
         for (uint32_t first = heads_[bin]; first != kNone; first = pages_[first].next) {
-            const uint64_t at = place_in(first, count, alignment, bias, inside_segment);
+            const uint64_t at = place_in(first, count, alignment, inside_segment);
             if (at == kNone)
                 continue;
             const uint64_t extent = pages_[first].pages;

@@ -1,6 +1,7 @@
 // Free pages of a pool, in DRAM: a tag for the first and last page of each free extent, and lists by length,
 // so that taking, giving back and merging with both neighbours cost the same whatever the pool's size.
-// Rebuilt from the page table when a segment is first needed; nothing here is durable.
+// Rebuilt from the page table when a segment is first needed; nothing here is durable. Pages are numbered through the
+// whole file, so the tables between two regions keep their free pages apart.
 // Thread safety: guarded by its owner's lock, except the tags and slabs of pages that the caller holds an
 // object in.
 #pragma once
@@ -8,7 +9,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "persist/pool/media_layout.hpp"
+#include "persist/pool/regions.hpp"
 
 namespace terrace::persist {
 
@@ -31,7 +32,8 @@ class ExtentHeap {
   public:
     static constexpr uint32_t kNone = UINT32_MAX;
 
-    [[nodiscard]] bool start(uint64_t page_count);
+    // `most_pages`: the number of the last page that there may ever be, plus one.
+    [[nodiscard]] bool start(const Regions& regions, uint64_t most_pages);
     void stop();
 
     PageInfo& info(uint64_t page) { return pages_[page]; }
@@ -39,9 +41,10 @@ class ExtentHeap {
 
     // Makes [first, first + count) free and merges it with its free neighbours.
     void give(uint64_t first, uint64_t count);
-    // The first page of `count` free pages, or kNone. `alignment` in pages, relative to the start of the
-    // file: (first + bias) % alignment == 0. With `inside_segment` the extent does not cross a segment's end.
-    uint32_t take(uint64_t count, uint64_t alignment, uint64_t bias, bool inside_segment);
+    // The first page of `count` free pages, or kNone. `alignment` in pages. With `inside_segment` the extent does
+    // not cross a segment's end.
+    uint32_t take(uint64_t count, uint64_t alignment, bool inside_segment);
+    uint64_t largest_free() const;  // in pages
 
   private:
     static constexpr uint32_t kExactBins = 32;
@@ -49,9 +52,9 @@ class ExtentHeap {
     static uint32_t bin_of(uint64_t count);
     void link(uint32_t first, uint32_t count);
     void unlink(uint32_t first);
-    uint64_t place_in(uint32_t first, uint64_t count, uint64_t alignment, uint64_t bias,
-                      bool inside_segment) const;
+    uint64_t place_in(uint32_t first, uint64_t count, uint64_t alignment, bool inside_segment) const;
 
+    const Regions* regions_ = nullptr;
     PageInfo* pages_ = nullptr;
     uint64_t page_count_ = 0;
     uint64_t free_pages_ = 0;

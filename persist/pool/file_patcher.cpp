@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "persist/pool/descriptor.hpp"
 #include "persist/pool/medium.hpp"
 
 namespace terrace::persist {
@@ -18,12 +19,13 @@ constexpr size_t mapped_bytes(uint64_t slots, size_t slot_bytes) {
 }
 }  // namespace
 
-int FilePatcher::open(int file) {
+int FilePatcher::open(int file, uint32_t log_seed) {
     void* memory = mmap(nullptr, mapped_bytes(kSlots, sizeof(Slot)), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return ENOMEM;
     file_ = file;
+    seed_ = log_seed;
     images_ = static_cast<char*>(memory);
     slots_ = reinterpret_cast<Slot*>(images_ + kSlots * kPageBytes);
     return 0;
@@ -84,14 +86,32 @@ int FilePatcher::zero(uint64_t offset, uint64_t bytes) {
     return write(offset, nullptr, bytes);
 }
 
-int FilePatcher::change_bits(uint64_t offset, uint64_t set, uint64_t clear) {
-    char* image;
-    if (int error = page_for(offset / kPageBytes, false, image))
-        return error;
-    uint64_t word;
-    memcpy(&word, image + offset % kPageBytes, sizeof word);
-    word = (word | set) & ~clear;
-    memcpy(image + offset % kPageBytes, &word, sizeof word);
+namespace {
+
+// What a crash left may have a descriptor's bit without its check, so the check is made anew each time.
+void describe_at(char* place, const EntryView& entry, uint32_t seed) {
+    apply_at(place, entry, seed);
+    if (entry.kind == EntryKind::kFormat)
+        return;
+    const uint64_t within = entry.offset % sizeof(PageDescriptor);
+    descriptor::seal(*reinterpret_cast<PageDescriptor*>(place - within), seed, entry.offset - within);
+}
+
+}  // namespace
+
+int FilePatcher::describe(const EntryView& entry) {
+    EntryView part = entry;
+    for (uint64_t left = entry.bytes(); left > 0;) {
+        const uint64_t bytes = std::min(left, kPageBytes - part.offset % kPageBytes);
+        char* image;
+        if (int error = page_for(part.offset / kPageBytes, bytes == kPageBytes, image))
+            return error;
+        if (part.kind == EntryKind::kFormat)
+            part.operand = bytes;
+        describe_at(image + part.offset % kPageBytes, part, seed_);
+        part.offset += bytes;
+        left -= bytes;
+    }
     return 0;
 }
 
@@ -113,11 +133,8 @@ int MemoryPatcher::zero(uint64_t offset, uint64_t bytes) {
     return 0;
 }
 
-int MemoryPatcher::change_bits(uint64_t offset, uint64_t set, uint64_t clear) {
-    uint64_t word;
-    memcpy(&word, base + offset, sizeof word);
-    word = (word | set) & ~clear;
-    memcpy(base + offset, &word, sizeof word);
+int MemoryPatcher::describe(const EntryView& entry) {
+    describe_at(base + entry.offset, entry, seed);
     return 0;
 }
 

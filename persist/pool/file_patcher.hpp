@@ -13,13 +13,14 @@ namespace terrace::persist {
 class FilePatcher {
   public:
     constexpr FilePatcher() = default;
-    [[nodiscard]] int open(int file);
+    [[nodiscard]] int open(int file, uint32_t log_seed);
     void close();
 
     // All return 0 or the errno of the read or write that failed.
     [[nodiscard]] int write(uint64_t offset, const void* source, uint64_t bytes);
     [[nodiscard]] int zero(uint64_t offset, uint64_t bytes);
-    [[nodiscard]] int change_bits(uint64_t offset, uint64_t set, uint64_t clear);
+    // REQUIRES: is_of_descriptors(entry.kind).
+    [[nodiscard]] int describe(const EntryView& entry);
     // ENSURES: every patch was written to the file (not yet synced), and no page is cached any more.
     [[nodiscard]] int flush();
 
@@ -32,6 +33,7 @@ class FilePatcher {
     [[nodiscard]] int evict(uint64_t slot);
 
     int file_ = -1;
+    uint32_t seed_ = 0;
     Slot* slots_ = nullptr;
     char* images_ = nullptr;
 };
@@ -39,9 +41,10 @@ class FilePatcher {
 // The same interface over memory: for looking at a pool without changing its file.
 struct MemoryPatcher {
     char* base;
+    uint32_t seed;
     int write(uint64_t offset, const void* source, uint64_t bytes);
     int zero(uint64_t offset, uint64_t bytes);
-    int change_bits(uint64_t offset, uint64_t set, uint64_t clear);
+    int describe(const EntryView& entry);
 };
 
 template <class Patcher>
@@ -52,9 +55,10 @@ int patch_entry(Patcher& patcher, const EntryView& entry) {
         case EntryKind::kStore:
             return patcher.write(entry.offset, &entry.operand, sizeof entry.operand);
         case EntryKind::kSetBits:
-            return patcher.change_bits(entry.offset, entry.operand, 0);
         case EntryKind::kClearBits:
-            return patcher.change_bits(entry.offset, 0, entry.operand);
+        case EntryKind::kDescribe:
+        case EntryKind::kFormat:
+            return patcher.describe(entry);
         case EntryKind::kZero:
             return patcher.zero(entry.offset, entry.operand);
         case EntryKind::kExtension:

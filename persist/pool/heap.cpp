@@ -4,7 +4,6 @@
 // Lock order: an arena, then the heap.
 #include "persist/pool/heap.hpp"
 
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -12,13 +11,11 @@
 #include <bit>
 #include <new>
 
+#include "persist/pool/superblock.hpp"
 #include "src/check.hpp"
 
 namespace terrace::persist {
 namespace {
-
-thread_local uint32_t t_arena __attribute__((tls_model("initial-exec"))) = UINT32_MAX;
-std::atomic<uint32_t> g_next_arena{0};
 
 constexpr uint64_t kSlabBatchBytes = 256 << 10;
 constexpr uint32_t kRetiredAtOnce = 16;
@@ -33,13 +30,6 @@ template <class T>
 void unmap_array(T* array, uint64_t count) {
     if (array != nullptr)
         munmap(static_cast<void*>(array), std::max<uint64_t>(count, 1) * sizeof(T));
-}
-
-uint32_t usable_processors() {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    return static_cast<uint32_t>(std::max(CPU_COUNT(&set), 1));
 }
 
 void push_front(Slab*& head, Slab* slab) {
@@ -78,40 +68,30 @@ uint32_t take_place(Slab& slab) {
 
 }  // namespace
 
-bool Heap::start(const PoolHome& pool, Commit commit, void* context) {
+bool Heap::start(const PoolHome& pool, uint64_t most_bytes, Commit commit, void* context) {
     pool_ = &pool;
     commit_ = commit;
     commit_context_ = context;
-    const Superblock& superblock = *pool.superblock;
-    arena_count_ = std::min(usable_processors() * 2, 32u);
-    loaded_ = map_array<std::atomic<bool>>(superblock.segment_count);
-    arenas_ = map_array<Arena>(arena_count_);
-    if (loaded_ == nullptr || arenas_ == nullptr || !extents_.start(superblock.page_count)) {
+    // Each region may end in a segment that is not full.
+    most_segments_ = most_bytes / (kSegmentPages * kPageBytes) + kMostRegions + 1;
+    loaded_ = map_array<std::atomic<bool>>(most_segments_);
+    if (loaded_ == nullptr || !start_arenas() || !extents_.start(pool.regions, most_bytes / kPageBytes)) {
         stop();
         return false;
     }
-    for (uint32_t i = 0; i < arena_count_; ++i)
-        new (&arenas_[i]) Arena{};
     return true;
 }
 
 void Heap::stop() {
     extents_.stop();
-    unmap_array(loaded_, pool_->superblock->segment_count);
-    unmap_array(arenas_, arena_count_);
+    unmap_array(loaded_, most_segments_);
+    stop_arenas();
     while (batches_ != nullptr) {
         SlabBatch* next = batches_->next;
         munmap(batches_, kSlabBatchBytes);
         batches_ = next;
     }
     loaded_ = nullptr;
-    arenas_ = nullptr;
-}
-
-Arena& Heap::arena_of_thread() {
-    if (t_arena == UINT32_MAX) [[unlikely]]
-        t_arena = g_next_arena.fetch_add(1, std::memory_order_relaxed);
-    return arenas_[t_arena % arena_count_];
 }
 
 uint32_t Heap::slot_for_type(uint64_t type_number) {
@@ -135,34 +115,34 @@ uint32_t Heap::slot_for_type(uint64_t type_number) {
     return now;
 }
 
-Block Heap::reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment) {
-    const Block block = try_reserve(bytes, type_number, alignment);
+Block Heap::reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena) {
+    const Block block = try_reserve(bytes, type_number, alignment, arena);
     if (block.offset != 0)
         return block;
     // Full, or all that is free lies in the slabs of other arenas.
     give_up_arena_slabs();
     give_back_retired(1);
-    return try_reserve(bytes, type_number, alignment);
+    return try_reserve(bytes, type_number, alignment, arena);
 }
 
-Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment) {
+Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena) {
     if (bytes == 0)
         bytes = 1;
     if (alignment > 16 && alignment <= kPageBytes && bytes <= kLargestSmallObject) {
         // A class whose size is a multiple of the alignment: slabs begin on a page, so each of its objects is aligned.
         for (uint32_t c = size_class_of(bytes); c < kSizeClassCount; ++c) {
             if (kSizeClasses[c].bytes % alignment == 0)
-                return reserve_small(c, type_number);
+                return reserve_small(c, type_number, arena);
         }
     } else if (alignment <= 16 && bytes <= kLargestSmallObject) {
-        return reserve_small(size_class_of(bytes), type_number);
+        return reserve_small(size_class_of(bytes), type_number, arena);
     }
     return reserve_large(bytes, type_number, alignment);
 }
 
-Block Heap::reserve_small(uint32_t size_class, uint64_t type_number) {
+Block Heap::reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena_id) {
     const uint32_t slot = slot_for_type(type_number);
-    Arena& arena = arena_of_thread();
+    Arena& arena = arena_id == 0 ? arena_of_thread() : *arenas_[arena_id - 1];
     Slab* slab;
     uint32_t index;
     {
@@ -178,8 +158,10 @@ Block Heap::reserve_small(uint32_t size_class, uint64_t type_number) {
             remove(arena.bins[size_class][slot], slab);
     }
     // A full slab stays its arena's: whoever frees into it lists it there again.
-    if (slab->mixed)
-        memcpy(pool_->base + type_offset(*slab, index), &type_number, sizeof type_number);
+    if (slab->mixed) {
+        const TypeEntry entry = type_entry(*slab, index, type_number);
+        memcpy(pool_->base + type_offset(*slab, index), &entry, sizeof entry);
+    }
     return {page_offset(slab->first_page) + uint64_t{index} * kSizeClasses[size_class].bytes, slab, index, 0};
 }
 
@@ -205,6 +187,7 @@ Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t 
                 return nullptr;
             }
             slab->first_page = first;
+            slab->descriptors = state_offset(first);
             slab->type_number = type_number;
             slab->size_class = static_cast<uint8_t>(size_class);
             slab->type_slot = static_cast<uint8_t>(slot);
@@ -219,12 +202,13 @@ Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t 
         }
     }
     slab->arena.store(&arena, std::memory_order_release);
+    arena.pages.fetch_add(kSizeClasses[size_class].slab_pages, std::memory_order_relaxed);
     push_front(arena.bins[size_class][slot], slab);
     return slab;
 }
 
 Block Heap::reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignment) {
-    if (bytes > pool_->superblock->pool_bytes || alignment > pool_->superblock->pool_bytes)
+    if (bytes > pool_->regions.end() || alignment > pool_->regions.end())
         return {};
     const uint64_t pages = (bytes + kPageBytes - 1) / kPageBytes;
     LockGuard guard(lock_);
@@ -239,18 +223,38 @@ Block Heap::reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignme
 }
 
 uint32_t Heap::take_pages(uint64_t count, uint64_t alignment, bool inside_segment) {
-    const uint64_t bias = pool_->superblock->pages_offset / kPageBytes;
     for (;;) {
-        const uint32_t first = extents_.take(count, alignment, bias, inside_segment);
-        if (first != ExtentHeap::kNone)
-            return first;
+        const uint32_t first = extents_.take(count, alignment, inside_segment);
+        if (first != ExtentHeap::kNone) {
+            if (touch_segment_of(first))
+                return first;
+            extents_.give(first, count);
+            return ExtentHeap::kNone;
+        }
         uint64_t& next = segments_not_loaded_from_;
-        while (next < pool_->superblock->segment_count && is_loaded(next))
+        const uint64_t segments = pool_->regions.segment_count();
+        while (next < segments && is_loaded(next))
             ++next;
-        if (next == pool_->superblock->segment_count)
+        if (next == segments)
             return ExtentHeap::kNone;
         load_segment(next);
     }
+}
+
+// The first extent in a segment formats its page descriptors, durably and before anybody's record can name one of them.
+bool Heap::touch_segment_of(uint64_t page) {
+    const Segment segment = pool_->regions.segment(pool_->regions.segment_of(page));
+    if (is_touched(segment)) [[likely]]
+        return true;
+    const uint64_t touched = segment.entry_offset + offsetof(SegmentEntry, touched);
+    RecordBuilder record;
+    record.reset();
+    record.add_format(state_offset(segment.first_page),
+                      (segment.end_page - segment.first_page) * sizeof(PageDescriptor));
+    record.add_store(touched, segment_word(1, touched, pool_->superblock->log_seed));
+    const int error = commit_(commit_context_, record);
+    record.release();
+    return error == 0;
 }
 
 Slab* Heap::new_slab() {
@@ -307,7 +311,7 @@ void Heap::give_back_retired(uint32_t at_least) {
     RecordBuilder record;
     record.reset();
     for (const Slab* slab = slabs; slab != nullptr; slab = slab->next)
-        record.add_store(state_offset(slab->first_page), 0);
+        record.add_describe(slab->descriptors, 0);
     const int error = commit_(commit_context_, record);
     record.release();
     LockGuard guard(lock_);
@@ -333,7 +337,7 @@ void Heap::release(const Block& block) {
         return give_back_retired(kRetiredAtOnce);
     }
     LockGuard guard(lock_);
-    const uint64_t first = (block.offset - pool_->superblock->pages_offset) / kPageBytes;
+    const uint64_t first = block.offset / kPageBytes;
     extents_.info(first).tag.store(PageTag::kUnknown, std::memory_order_relaxed);
     extents_.give(first, block.pages);
 }
@@ -361,6 +365,7 @@ void Heap::release_small(const Block& block) {
             // One empty slab stays, so that a thread that allocates and frees in turn does not ask for pages
             // each time.
             remove(bin, slab);
+            arena->pages.fetch_sub(kSizeClasses[slab->size_class].slab_pages, std::memory_order_relaxed);
             LockGuard heap_guard(lock_);
             retire(slab);
         }
@@ -369,14 +374,17 @@ void Heap::release_small(const Block& block) {
 }
 
 void Heap::give_up_arena_slabs() {
-    for (uint32_t i = 0; i < arena_count_; ++i) {
-        LockGuard guard(arenas_[i].lock);
+    for (uint32_t i = 0; i < arena_count(); ++i) {
+        Arena& arena = *arenas_[i];
+        LockGuard guard(arena.lock);
         LockGuard heap_guard(lock_);
-        for (auto& of_class : arenas_[i].bins) {
+        for (auto& of_class : arena.bins) {
             for (Slab*& bin : of_class) {
                 while (Slab* slab = bin) {
                     remove(bin, slab);
                     slab->arena.store(nullptr, std::memory_order_release);
+                    arena.pages.fetch_sub(kSizeClasses[slab->size_class].slab_pages,
+                                          std::memory_order_relaxed);
                     if (slab->free == slab->capacity)
                         retire(slab);
                     else
@@ -396,20 +404,6 @@ bool Heap::is_used(const Block& block) const {
 
 uint64_t Heap::usable_bytes(const Block& block) const {
     return block.slab != nullptr ? kSizeClasses[block.slab->size_class].bytes : block.pages * kPageBytes;
-}
-
-uint64_t Heap::free_bytes() {
-    {
-        LockGuard guard(lock_);
-        for (uint64_t segment = 0; segment < pool_->superblock->segment_count; ++segment) {
-            if (!is_loaded(segment))
-                load_segment(segment);
-        }
-    }
-    give_up_arena_slabs();
-    give_back_retired(1);
-    LockGuard guard(lock_);
-    return extents_.free_pages() * kPageBytes;
 }
 
 }  // namespace terrace::persist

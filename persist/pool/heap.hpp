@@ -20,6 +20,7 @@ struct Arena;
 
 struct alignas(128) Slab {  // two arenas never share a line
     uint64_t first_page;
+    uint64_t descriptors;  // offset of its first page's descriptor
     uint64_t type_number;  // of all its objects, unless mixed
     Slab* next;
     Slab* previous;
@@ -41,15 +42,29 @@ struct Block {
     uint64_t pages = 0;    // of a large object
 };
 
+// Figures of a whole heap; all but `objects` in bytes.
+struct HeapUsage {
+    uint64_t heap_bytes;          // of pages, in use or not
+    uint64_t objects;             // that exist durably or are reserved
+    uint64_t object_bytes;        // that they can hold
+    uint64_t slab_bytes;          // of pages in slabs
+    uint64_t slab_object_bytes;   // of these, in objects
+    uint64_t free_bytes;          // of free pages
+    uint64_t largest_free_bytes;  // of free pages in one piece
+};
+
 class Heap {
   public:
-    // `commit` makes a record durable (0 or an errno): the heap writes records of its own when it gives slabs back.
+    // `commit` makes a record durable (0 or an errno): the heap writes records of its own when it gives slabs
+    // back and when it first uses a segment.
     using Commit = int (*)(void* context, RecordBuilder& record);
-    [[nodiscard]] bool start(const PoolHome& pool, Commit commit, void* context);
+    // `most_bytes`: to which the pool may ever grow.
+    [[nodiscard]] bool start(const PoolHome& pool, uint64_t most_bytes, Commit commit, void* context);
     void stop();
 
-    // A block that nobody else has; offset 0 when the heap is full. `alignment` a power of two.
-    Block reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment = 1);
+    // A block that nobody else has; offset 0 when the heap is full. `alignment` a power of two. `arena`: a
+    // number from 1 to arena_count(); 0: the thread's own.
+    Block reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment = 1, uint32_t arena = 0);
 
     // What a record must say so that the block exists, or no longer exists, for recovery.
     void log_allocation(RecordBuilder& record, const Block& block, uint64_t type_number);
@@ -68,7 +83,23 @@ class Heap {
     // The allocated object with the smallest offset greater than `after` (0: the first), or 0.
     uint64_t next_object(uint64_t after);
 
-    uint64_t free_bytes();
+    // Loads the whole heap: its cost is the pool's size.
+    HeapUsage usage();
+
+    // Arenas are numbered from 1. A thread uses the one it is pinned to, else one of the automatic ones.
+    // heap_arenas.cpp.
+    static constexpr uint32_t kMostArenas = 65535;  // a number has 16 bits in an allocation's flags
+    static uint32_t default_arena_count();
+    uint32_t arena_count() const { return arena_count_.load(std::memory_order_acquire); }
+    uint32_t automatic_arena_count();
+    bool is_automatic(uint32_t id);
+    [[nodiscard]] bool set_automatic(uint32_t id, bool automatic);  // false: it is the last one
+    uint32_t create_arena();                                        // its number, or 0
+    uint64_t arena_bytes(uint32_t id);                              // of the slabs that it holds
+    uint32_t arena_id_of_thread();
+    [[nodiscard]] bool pin_thread(uint32_t id);  // false when DRAM is short
+    uint32_t most_arenas();
+    [[nodiscard]] bool set_most_arenas(uint32_t count);  // false when it is out of range
 
     // The child has one thread; a lock that another one held stays held for ever otherwise.
     void after_fork_in_child() { lock_.reinitialise(); }
@@ -81,15 +112,20 @@ class Heap {
     static constexpr uint32_t kTypeSlots = 17;
 
     friend struct Arena;
+    uint64_t next_object_in(const Region& region, uint64_t page, uint32_t index);
     uint32_t slot_for_type(uint64_t type_number);
     uint32_t slot_for_loaded_type(uint64_t type_number);  // REQUIRES: lock_
+    [[nodiscard]] bool start_arenas();
+    void stop_arenas();
     Arena& arena_of_thread();
-    Block try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment);
+    uint32_t special_arena(uint64_t serial);
+    Block try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena);
     void give_up_arena_slabs();
-    Block reserve_small(uint32_t size_class, uint64_t type_number);
+    Block reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena);
     Block reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignment);
     Slab* slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number);
     uint32_t take_pages(uint64_t count, uint64_t alignment, bool inside_segment);  // REQUIRES: lock_
+    [[nodiscard]] bool touch_segment_of(uint64_t page);                            // REQUIRES: lock_
     Slab* new_slab();                                                              // REQUIRES: lock_
     void retire(Slab* slab);      // REQUIRES: lock_; it is empty and unlisted
     void give_pages(Slab* slab);  // REQUIRES: lock_
@@ -98,34 +134,45 @@ class Heap {
     void unlist_unclaimed(Slab* slab);  // REQUIRES: lock_
     void release_small(const Block& block);
     void load_segment(uint64_t segment);  // REQUIRES: lock_
+    void load_everything();
     void load_extents(uint64_t first, uint64_t end);
     Slab* load_slab(uint64_t page, const ExtentState& state);
+    void report_damage(const char* what, uint64_t page);
+    void add_usage_of(uint64_t segment, HeapUsage& usage);  // REQUIRES: lock_
     bool is_loaded(uint64_t segment) const { return loaded_[segment].load(std::memory_order_acquire); }
 
-    uint64_t page_offset(uint64_t page) const { return pool_->superblock->pages_offset + page * kPageBytes; }
-    uint64_t state_offset(uint64_t page) const {
-        return pool_->superblock->page_table_offset + page * sizeof(PageDescriptor);
+    static uint64_t page_offset(uint64_t page) { return page * kPageBytes; }
+    uint64_t state_offset(uint64_t page) const { return pool_->regions.descriptor_of(page); }
+    static uint64_t bitmap_offset(const Slab& slab, uint32_t word) {
+        return slab.descriptors + word / 2 * sizeof(PageDescriptor) + offsetof(PageDescriptor, bitmap) +
+               (word % 2) * 8;
     }
-    uint64_t bitmap_offset(uint64_t first_page, uint32_t word) const {
-        return state_offset(first_page + word / 2) + offsetof(PageDescriptor, bitmap) + (word % 2) * 8;
-    }
-    uint64_t segment_offset(uint64_t segment) const {
-        return pool_->superblock->segment_table_offset + segment * sizeof(SegmentEntry);
-    }
+    ExtentState read_state(uint64_t page) const { return ExtentState::unpack(read_word(state_offset(page))); }
+    bool is_descriptor_sound(uint64_t page) const;
+    bool is_touched(const Segment& segment) const;
     uint64_t type_offset(const Slab& slab, uint32_t index) const;
     uint64_t read_word(uint64_t offset) const {
         return __atomic_load_n(pool_->metadata_word(offset), __ATOMIC_RELAXED);
     }
     void log_extent(RecordBuilder& record, uint64_t first, uint64_t pages, uint64_t state,
                     uint64_t type_number);
+    void log_covered(RecordBuilder& record, uint64_t first, uint64_t pages, bool is_covered);
+    TypeEntry type_entry(const Slab& slab, uint32_t index, uint64_t type_number) const;
 
     const PoolHome* pool_ = nullptr;
     Mutex lock_;  // extents, segments, unclaimed slabs; taken after an arena's lock, never before
     ExtentHeap extents_;
     std::atomic<bool>* loaded_ = nullptr;
+    uint64_t most_segments_ = 0;
     uint64_t segments_not_loaded_from_ = 0;  // every segment below is loaded
-    Arena* arenas_ = nullptr;
-    uint32_t arena_count_ = 0;
+    Arena** arenas_ = nullptr;               // kMostArenas places, the first arena_count_ of them filled
+    std::atomic<uint32_t> arena_count_{0};
+    uint32_t ordinary_arenas_ = 0;  // as many as there were at the start
+    uint32_t most_arenas_ = 0;      // guarded by lock_
+    // 0: every arena is automatic and no thread was ever pinned. Else a number that no heap of this process
+    // had before, so that what a thread remembers holds until the next change.
+    std::atomic<uint64_t> arena_serial_{0};
+    uint64_t first_serial_ = 0;  // tells this heap's pins from those of one that was at this address before
     Slab* unclaimed_[kSizeClassCount][kTypeSlots] = {};
     // Empty slabs that the page table still names: their pages are free once a record has said so.
     Slab* retired_ = nullptr;
@@ -139,11 +186,13 @@ class Heap {
     SlabBatch* batches_ = nullptr;
     std::atomic<uint32_t> known_types_{0};
     std::atomic<uint64_t> types_[kMixedSlot] = {};
-    std::atomic<bool> damaged_{false};
+    std::atomic<bool> damage_reported_{false};
 };
 
 struct alignas(128) Arena {
     Mutex lock;
+    bool automatic = true;           // guarded by the heap's lock
+    std::atomic<uint64_t> pages{0};  // of its slabs, full ones too
     Slab* bins[kSizeClassCount][Heap::kTypeSlots];
 };
 

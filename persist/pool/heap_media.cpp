@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <bit>
 
+#include "persist/pool/descriptor.hpp"
 #include "persist/pool/heap.hpp"
+#include "persist/pool/superblock.hpp"
 #include "src/check.hpp"
 #include "src/log.hpp"
 
@@ -16,48 +18,79 @@ namespace terrace::persist {
 
 uint64_t Heap::type_offset(const Slab& slab, uint32_t index) const {
     const SizeClass& c = kSizeClasses[slab.size_class];
-    return page_offset(slab.first_page + c.slab_pages) - uint64_t{8} * (c.mixed_capacity - index);
+    return page_offset(slab.first_page + c.slab_pages) - sizeof(TypeEntry) * (c.mixed_capacity - index);
+}
+
+TypeEntry Heap::type_entry(const Slab& slab, uint32_t index, uint64_t type_number) const {
+    const auto place = static_cast<uint32_t>(type_offset(slab, index) / sizeof(TypeEntry));
+    return {type_number, check_word(type_number, pool_->superblock->log_seed ^ place)};
+}
+
+bool Heap::is_touched(const Segment& segment) const {
+    return segment_value(read_word(segment.entry_offset + offsetof(SegmentEntry, touched))) != 0;
+}
+
+bool Heap::is_descriptor_sound(uint64_t page) const {
+    const uint64_t offset = state_offset(page);
+    const auto* words = pool_->metadata_word(offset);
+    const PageDescriptor d{
+        __atomic_load_n(words, __ATOMIC_RELAXED),
+        __atomic_load_n(words + 1, __ATOMIC_RELAXED),
+        {__atomic_load_n(words + 2, __ATOMIC_RELAXED), __atomic_load_n(words + 3, __ATOMIC_RELAXED)}};
+    return descriptor::is_sound(d, pool_->superblock->log_seed, offset);
+}
+
+// The segments that an extent reaches into after the one it begins in. REQUIRES: it lies in one region.
+void Heap::log_covered(RecordBuilder& record, uint64_t first, uint64_t pages, bool is_covered) {
+    const uint64_t end = first + pages;
+    for (uint64_t number = pool_->regions.segment_of(first) + 1;; ++number) {
+        if (number >= pool_->regions.segment_count())
+            return;
+        const Segment segment = pool_->regions.segment(number);
+        if (segment.first_page >= end)
+            return;
+        const uint64_t covered = is_covered ? std::min(end, segment.end_page) - segment.first_page : 0;
+        record.add_store(segment.entry_offset,
+                         segment_word(covered, segment.entry_offset, pool_->superblock->log_seed));
+    }
 }
 
 void Heap::log_extent(RecordBuilder& record, uint64_t first, uint64_t pages, uint64_t state,
                       uint64_t type_number) {
-    record.add_store(state_offset(first), state);
-    record.add_store(state_offset(first) + offsetof(PageDescriptor, type_number), type_number);
-    const uint64_t segment = first / kSegmentPages;
-    if (read_word(segment_offset(segment) + offsetof(SegmentEntry, touched)) == 0)
-        record.add_store(segment_offset(segment) + offsetof(SegmentEntry, touched), 1);
-    for (uint64_t next = segment + 1; next * kSegmentPages < first + pages; ++next)
-        record.add_store(segment_offset(next), std::min(first + pages - next * kSegmentPages, kSegmentPages));
+    record.add_describe(state_offset(first), state);
+    record.add_describe(state_offset(first) + offsetof(PageDescriptor, type_number), type_number);
+    log_covered(record, first, pages, true);
 }
 
 void Heap::log_allocation(RecordBuilder& record, const Block& block, uint64_t type_number) {
     if (block.slab == nullptr) {
         const ExtentState state{ExtentKind::kLarge, 0, 0, block.pages};
-        const uint64_t first = (block.offset - pool_->superblock->pages_offset) / kPageBytes;
-        return log_extent(record, first, block.pages, state.pack(), type_number);
+        return log_extent(record, block.offset / kPageBytes, block.pages, state.pack(), type_number);
     }
     const Slab& slab = *block.slab;
     if (!slab.formatted.load(std::memory_order_relaxed)) {
         const uint64_t pages = kSizeClasses[slab.size_class].slab_pages;
         const ExtentState state{ExtentKind::kSlab, slab.size_class, slab.mixed ? kSlabMixedTypes : uint8_t{0},
                                 pages};
-        log_extent(record, slab.first_page, pages, state.pack(), slab.mixed ? 0 : slab.type_number);
+        record.add_describe(slab.descriptors, state.pack());
+        record.add_describe(slab.descriptors + offsetof(PageDescriptor, type_number),
+                            slab.mixed ? 0 : slab.type_number);
     }
-    if (slab.mixed)
-        record.add_store(type_offset(slab, block.index), type_number);
-    record.add_set_bits(bitmap_offset(slab.first_page, block.index / 64), 1ull << (block.index % 64));
+    if (slab.mixed) {
+        const TypeEntry entry = type_entry(slab, block.index, type_number);
+        record.add_data(type_offset(slab, block.index), &entry, sizeof entry);
+    }
+    record.add_set_bits(bitmap_offset(slab, block.index / 64), 1ull << (block.index % 64));
 }
 
 void Heap::log_free(RecordBuilder& record, const Block& block) {
     if (block.slab != nullptr) {
-        record.add_clear_bits(bitmap_offset(block.slab->first_page, block.index / 64),
-                              1ull << (block.index % 64));
+        record.add_clear_bits(bitmap_offset(*block.slab, block.index / 64), 1ull << (block.index % 64));
         return;
     }
-    const uint64_t first = (block.offset - pool_->superblock->pages_offset) / kPageBytes;
-    record.add_store(state_offset(first), 0);
-    for (uint64_t next = first / kSegmentPages + 1; next * kSegmentPages < first + block.pages; ++next)
-        record.add_store(segment_offset(next), 0);
+    const uint64_t first = block.offset / kPageBytes;
+    record.add_describe(state_offset(first), 0);
+    log_covered(record, first, block.pages, false);
 }
 
 void Heap::confirm(const Block& block) {
@@ -66,14 +99,14 @@ void Heap::confirm(const Block& block) {
 }
 
 bool Heap::find(uint64_t offset, Block& block) {
-    const Superblock& superblock = *pool_->superblock;
-    if (offset < superblock.pages_offset || offset >= superblock.pool_bytes)
+    const uint64_t page = offset / kPageBytes;
+    if (pool_->regions.of_page(page) == nullptr)
         return false;
-    const uint64_t page = (offset - superblock.pages_offset) / kPageBytes;
-    if (!is_loaded(page / kSegmentPages)) [[unlikely]] {
+    const uint64_t segment = pool_->regions.segment_of(page);
+    if (!is_loaded(segment)) [[unlikely]] {
         LockGuard guard(lock_);
-        if (!is_loaded(page / kSegmentPages))
-            load_segment(page / kSegmentPages);
+        if (!is_loaded(segment))
+            load_segment(segment);
     }
     PageInfo& info = extents_.info(page);
     switch (info.tag.load(std::memory_order_acquire)) {
@@ -97,18 +130,15 @@ bool Heap::find(uint64_t offset, Block& block) {
 bool Heap::is_allocated(const Block& block) const {
     if (block.slab != nullptr) {
         return block.slab->formatted.load(std::memory_order_relaxed) &&
-               (read_word(bitmap_offset(block.slab->first_page, block.index / 64)) >> (block.index % 64) &
-                1) != 0;
+               (read_word(bitmap_offset(*block.slab, block.index / 64)) >> (block.index % 64) & 1) != 0;
     }
-    const uint64_t first = (block.offset - pool_->superblock->pages_offset) / kPageBytes;
-    return read_word(state_offset(first)) == ExtentState{ExtentKind::kLarge, 0, 0, block.pages}.pack();
+    const uint64_t state = read_word(state_offset(block.offset / kPageBytes)) & descriptor::kStateBits;
+    return state == ExtentState{ExtentKind::kLarge, 0, 0, block.pages}.pack();
 }
 
 uint64_t Heap::type_of(const Block& block) const {
-    if (block.slab == nullptr) {
-        const uint64_t first = (block.offset - pool_->superblock->pages_offset) / kPageBytes;
-        return const_cast<ExtentHeap&>(extents_).info(first).type_number;
-    }
+    if (block.slab == nullptr)
+        return const_cast<ExtentHeap&>(extents_).info(block.offset / kPageBytes).type_number;
     if (!block.slab->mixed)
         return block.slab->type_number;
     uint64_t type_number;
@@ -116,18 +146,31 @@ uint64_t Heap::type_of(const Block& block) const {
     return type_number;
 }
 
-void Heap::load_segment(uint64_t segment) {
-    const uint64_t first = segment * kSegmentPages;
-    const uint64_t end = std::min(first + kSegmentPages, pool_->superblock->page_count);
-    const uint64_t covered = read_word(segment_offset(segment));
-    const bool touched = read_word(segment_offset(segment) + offsetof(SegmentEntry, touched)) != 0;
-    if (covered < end - first) {
-        if (touched)
-            load_extents(first + covered, end);
-        else
-            extents_.give(first + covered, end - first - covered);
-    }
-    loaded_[segment].store(true, std::memory_order_release);
+// What lies behind is not given out: better a pool that looks full than one object over another.
+void Heap::report_damage(const char* what, uint64_t page) {
+    if (!damage_reported_.exchange(true))
+        log_error("a pool is damaged: heap page %llu (offset %llu): %s; the rest of its segment is not used",
+                  static_cast<unsigned long long>(page), static_cast<unsigned long long>(page_offset(page)),
+                  what);
+}
+
+void Heap::load_segment(uint64_t number) {
+    const Segment segment = pool_->regions.segment(number);
+    const uint64_t touched_offset = segment.entry_offset + offsetof(SegmentEntry, touched);
+    const uint64_t covered = read_word(segment.entry_offset);
+    const uint64_t touched = read_word(touched_offset);
+    const uint32_t seed = pool_->superblock->log_seed;
+    const uint64_t first = segment.first_page + segment_value(covered);
+    if (!is_segment_word(covered, segment.entry_offset, seed) ||
+        !is_segment_word(touched, touched_offset, seed) || first > segment.end_page)
+        report_damage("its entry in the segment table does not match its checksum", segment.first_page);
+    else if (first == segment.end_page)
+        ;  // a large object covers all of it
+    else if (segment_value(touched) != 0)
+        load_extents(first, segment.end_page);
+    else
+        extents_.give(first, segment.end_page - first);
+    loaded_[number].store(true, std::memory_order_release);
 }
 
 void Heap::load_extents(uint64_t first, uint64_t end) {
@@ -137,15 +180,19 @@ void Heap::load_extents(uint64_t first, uint64_t end) {
         if (page > free_from)
             extents_.give(free_from, page - free_from);
     };
+    const Region& region = *pool_->regions.of_page(first);
+    const uint64_t region_end = region.first_page + region.page_count;
     while (page < end) {
-        const uint64_t word = read_word(state_offset(page));
-        if (word == 0) {
+        if (!is_descriptor_sound(page)) {
+            end_free_run();
+            return report_damage("its descriptor does not match its checksum", page);
+        }
+        const ExtentState state = read_state(page);
+        if (state.kind == ExtentKind::kFree) {
             ++page;
             continue;
         }
-        const ExtentState state = ExtentState::unpack(word);
-        if (state.kind == ExtentKind::kLarge && state.pages != 0 &&
-            state.pages <= pool_->superblock->page_count - page) {
+        if (state.kind == ExtentKind::kLarge && state.pages != 0 && state.pages <= region_end - page) {
             end_free_run();
             PageInfo& info = extents_.info(page);
             info.pages = static_cast<uint32_t>(state.pages);
@@ -157,19 +204,13 @@ void Heap::load_extents(uint64_t first, uint64_t end) {
         }
         if (state.kind != ExtentKind::kSlab || state.size_class >= kSizeClassCount ||
             state.pages != kSizeClasses[state.size_class].slab_pages || page + state.pages > end) {
-            // What lies behind is not given out: better a pool that looks full than one object over another.
             end_free_run();
-            if (!damaged_.exchange(true))
-                log_error(
-                    "heap page %llu has the impossible state 0x%llx; the rest of its segment is not used",
-                    static_cast<unsigned long long>(page), static_cast<unsigned long long>(word));
-            return;
+            return report_damage("its descriptor names an impossible extent", page);
         }
         Slab* slab = load_slab(page, state);
         end_free_run();
         if (slab == nullptr) {
-            log_error("out of memory while reading a pool's heap: the rest of segment %llu is not used",
-                      static_cast<unsigned long long>(page / kSegmentPages));
+            log_error("out of memory while reading a pool's heap: the rest of a segment is not used");
             return;
         }
         for (uint64_t i = 0; i < state.pages; ++i) {
@@ -179,7 +220,7 @@ void Heap::load_extents(uint64_t first, uint64_t end) {
         page += state.pages;
         free_from = page;
     }
-    page = std::min(page, pool_->superblock->page_count);
+    page = std::min(page, region_end);
     end_free_run();
 }
 
@@ -190,14 +231,17 @@ Slab* Heap::load_slab(uint64_t page, const ExtentState& state) {
     const uint32_t capacity = mixed ? c.mixed_capacity : c.capacity;
     uint64_t used[kMostObjectsPerSlab / 64] = {};
     uint32_t count = 0;
+    Slab probe{};
+    probe.descriptors = state_offset(page);
     for (uint32_t word = 0; word < (capacity + 63) / 64; ++word) {
-        used[word] = read_word(bitmap_offset(page, word));
+        used[word] = read_word(bitmap_offset(probe, word));
         count += static_cast<uint32_t>(std::popcount(used[word]));
     }
     Slab* slab = new_slab();
     if (slab == nullptr)
         return nullptr;
     slab->first_page = page;
+    slab->descriptors = probe.descriptors;
     slab->type_number = mixed ? 0 : read_word(state_offset(page) + offsetof(PageDescriptor, type_number));
     slab->size_class = state.size_class;
     slab->mixed = mixed;
@@ -227,32 +271,29 @@ uint32_t Heap::slot_for_loaded_type(uint64_t type_number) {
     return known;
 }
 
-uint64_t Heap::next_object(uint64_t after) {
-    const Superblock& superblock = *pool_->superblock;
-    uint64_t page = 0;
-    uint32_t index = 0;
-    if (after != 0) {
-        Block block;
-        if (!find(after, block))
-            return 0;
-        page = block.slab != nullptr ? block.slab->first_page
-                                     : (after - superblock.pages_offset) / kPageBytes + block.pages;
-        index = block.slab != nullptr ? block.index + 1 : 0;
-    }
-    while (page < superblock.page_count) {
-        const uint64_t segment = page / kSegmentPages;
-        const uint64_t segment_first = segment * kSegmentPages;
-        if (page == segment_first || index == 0) {
-            // An extent that begins earlier, or nothing at all, may cover this segment.
-            if (read_word(segment_offset(segment) + offsetof(SegmentEntry, touched)) == 0) {
-                page = segment_first + kSegmentPages;
+// The first object at page `page` or behind it in its region, and of a slab there at index `index` or behind it; 0: none.
+uint64_t Heap::next_object_in(const Region& region, uint64_t page, uint32_t index) {
+    const uint64_t region_end = region.first_page + region.page_count;
+    while (page < region_end) {
+        const Segment segment = pool_->regions.segment(pool_->regions.segment_of(page));
+        if (page == segment.first_page && index == 0) {
+            if (!is_touched(segment)) {
+                page = segment.end_page;
                 continue;
             }
-            page = std::max(page, segment_first + read_word(segment_offset(segment)));
-            if (page >= superblock.page_count)
-                break;
+            page += segment_value(read_word(segment.entry_offset));
+            if (page >= segment.end_page)
+                continue;
+        } else if (!is_touched(segment)) {
+            page = segment.end_page;  // behind a large object's end
+            continue;
         }
-        const ExtentState state = ExtentState::unpack(read_word(state_offset(page)));
+        if (index == 0 && !is_descriptor_sound(page)) {
+            report_damage("its descriptor does not match its checksum", page);
+            ++page;
+            continue;
+        }
+        const ExtentState state = read_state(page);
         if (state.kind == ExtentKind::kLarge && state.pages != 0)
             return page_offset(page);
         if (state.kind != ExtentKind::kSlab || state.size_class >= kSizeClassCount || state.pages == 0) {
@@ -260,8 +301,10 @@ uint64_t Heap::next_object(uint64_t after) {
             index = 0;
             continue;
         }
+        Slab slab{};
+        slab.descriptors = state_offset(page);
         for (; index < state.pages * kBitsPerPage && index < kMostObjectsPerSlab; ++index) {
-            const uint64_t bits = read_word(bitmap_offset(page, index / 64)) >> (index % 64);
+            const uint64_t bits = read_word(bitmap_offset(slab, index / 64)) >> (index % 64);
             if (bits == 0) {
                 index |= 63;
                 continue;
@@ -271,6 +314,29 @@ uint64_t Heap::next_object(uint64_t after) {
         }
         page += state.pages;
         index = 0;
+    }
+    return 0;
+}
+
+uint64_t Heap::next_object(uint64_t after) {
+    const Regions& regions = pool_->regions;
+    uint64_t page = 0;
+    uint32_t index = 0;
+    if (after != 0) {
+        Block block;
+        if (!find(after, block))
+            return 0;
+        page = block.slab != nullptr ? block.slab->first_page : after / kPageBytes + block.pages;
+        index = block.slab != nullptr ? block.index + 1 : 0;
+    }
+    for (uint32_t i = 0; i < regions.count(); ++i) {
+        const Region& region = regions[i];
+        if (page >= region.first_page + region.page_count)
+            continue;
+        const uint64_t found =
+            next_object_in(region, std::max(page, region.first_page), page >= region.first_page ? index : 0);
+        if (found != 0)
+            return found;
     }
     return 0;
 }

@@ -89,8 +89,9 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
         empty_lane(lane);
 
     const uint64_t position = lane.offset + lane.used;
+    const uint64_t previous = lane.used != 0 ? lane.last_sequence.load(std::memory_order_relaxed) : 0;
     const uint64_t sequence = next_sequence_.fetch_add(1);
-    const RecordHeader* record = builder.seal(sequence, position, pool_->superblock->log_seed);
+    const RecordHeader* record = builder.seal(sequence, previous, position, pool_->superblock->log_seed);
     medium::stream_lines(pool_->home + position, record, bytes);
     medium::fence();
 
@@ -114,7 +115,7 @@ void LaneLog::write_homes(Lane& lane, EntryReader reader) {
             lane.homes[count++] = {entry.offset / kLineBytes * HomeLines::kOneLine + 1};
             continue;
         }
-        apply_to_memory(pool_->home, entry);
+        apply_to_memory(pool_->home, entry, pool_->superblock->log_seed);
         lane.homes[count++] = HomeLines::of(entry.offset, entry.bytes());
     }
     lane.home_count.store(count, std::memory_order_release);
@@ -122,7 +123,7 @@ void LaneLog::write_homes(Lane& lane, EntryReader reader) {
 
 void LaneLog::write_and_flush_homes(EntryReader reader) {
     for (EntryView entry; reader.next(entry);) {
-        apply_to_memory(pool_->home, entry);
+        apply_to_memory(pool_->home, entry, pool_->superblock->log_seed);
         medium::flush(pool_->home + entry.offset, entry.bytes());
     }
 }
@@ -165,11 +166,21 @@ void LaneLog::advance_watermark(uint64_t at_least) {
     medium::fence();
     if (settled <= watermark_.load(std::memory_order_relaxed))
         return;
-    const WatermarkSlot slot = make_watermark(settled, pool_->superblock->log_seed);
-    medium::store_and_flush(pool_->home + kWatermarkOffset[next_slot_], &slot, sizeof slot);
-    medium::fence();
-    next_slot_ ^= 1;
+    write_watermarks(settled);
     watermark_.store(settled, std::memory_order_release);
+}
+
+void LaneLog::write_watermarks(uint64_t sequence) {
+    const WatermarkSlot slot = make_watermark(sequence, pool_->superblock->log_seed);
+    for (const uint64_t offset : kWatermarkOffset) {
+        medium::store_and_flush(pool_->home + offset, &slot, sizeof slot);
+        medium::fence();
+    }
+}
+
+void LaneLog::close_log() {
+    LockGuard guard(checkpointing_);
+    write_watermarks(watermark_.load(std::memory_order_relaxed) | kLogIsEmpty);
 }
 
 // REQUIRES: the caller has taken the lane. While it waits its bound would hold up the watermark that it waits

@@ -25,6 +25,9 @@ class LaneLog {
     // ENSURES: every record committed before the call has durable homes and is below the durable watermark.
     void checkpoint();
 
+    // Says durably that the log need not be looked at. REQUIRES: checkpoint() was called, and nobody commits any more.
+    void close_log();
+
     uint64_t largest_record() const { return lane_bytes_ / 2; }
     uint64_t durable_watermark() const { return watermark_.load(std::memory_order_acquire); }
 
@@ -67,6 +70,7 @@ class LaneLog {
     void write_and_flush_homes(EntryReader reader);
     void flush_homes_of(Lane& lane);            // REQUIRES: checkpointing_ is held
     void advance_watermark(uint64_t at_least);  // REQUIRES: checkpointing_ is held
+    void write_watermarks(uint64_t sequence);
     uint64_t settled_sequence() const;
 
     PoolHome* pool_ = nullptr;
@@ -75,7 +79,6 @@ class LaneLog {
     alignas(128) std::atomic<uint64_t> next_sequence_{1};
     alignas(128) std::atomic<uint64_t> watermark_{0};
     Mutex checkpointing_;
-    uint32_t next_slot_ = 0;
     HomeLines* homes_ = nullptr;  // of all lanes
     uint64_t homes_per_lane_ = 0;
     Lane lanes_[kMostLanes] = {};

@@ -8,6 +8,7 @@
 
 #include "persist/pool/media_layout.hpp"
 #include "persist/pool/medium.hpp"
+#include "persist/pool/regions.hpp"
 
 namespace terrace::persist {
 
@@ -18,9 +19,9 @@ struct PoolHome {
     int file = -1;
     Granularity granularity = Granularity::kPage;
     const Superblock* superblock = nullptr;
+    Regions regions;
     std::atomic<int> failed{0};  // the errno that keeps the log from being written; 0: it can be
 
-    bool is_metadata(uint64_t offset) const { return offset < superblock->pages_offset; }
     uint64_t* metadata_word(uint64_t offset) const { return reinterpret_cast<uint64_t*>(metadata + offset); }
 };
 

@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "the pool format is li
 constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kLineBytes = 64;
 constexpr uint64_t kSmallestPool = 8u << 20;
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
 constexpr char kSignature[16] = "TERRACE POOL\r\n\x1a";
 constexpr size_t kLongestLayout = 1024;
 
@@ -33,42 +33,45 @@ struct Superblock {
     uint32_t log_seed;  // starts every checksum in the log, so that another pool's records never count
     uint64_t incompatible_features;  // any bit unknown to the reader: refuse
     uint64_t compatible_features;    // any bit unknown to the reader: ignore
-    uint64_t pool_bytes;
-    uint64_t identity_low;  // the pool_uuid_lo of every PMEMoid into this pool; never 0
+    uint64_t created_bytes;          // where the first region ends; later ones are in the root page
+    uint64_t identity_low;           // the pool_uuid_lo of every PMEMoid into this pool; never 0
     uint64_t identity_high;
     uint64_t created_seconds;
     uint64_t log_offset;
     uint64_t log_bytes;
-    uint64_t segment_table_offset;
-    uint64_t segment_count;
-    uint64_t page_table_offset;
-    uint64_t page_count;
-    uint64_t pages_offset;
-    uint8_t reserved[1024 - 136];
+    uint64_t
+        former_identity;  // not 0: names of this identity in the objects are being replaced by identity_low
+    uint8_t reserved[1024 - 104];
     char layout[kLongestLayout];
     uint8_t reserved2[kPageBytes - 2048 - 8];
     uint32_t reserved3;
     uint32_t checksum;  // crc32c of all bytes before it
 };
 static_assert(sizeof(Superblock) == kPageBytes);
-static_assert(offsetof(Superblock, pool_bytes) == 48);
-static_assert(offsetof(Superblock, pages_offset) == 128);
+static_assert(offsetof(Superblock, created_bytes) == 48);
+static_assert(offsetof(Superblock, former_identity) == 96);
 static_assert(offsetof(Superblock, layout) == 1024);
 static_assert(offsetof(Superblock, checksum) == 4092);
 
-// Records whose sequence is at most `sequence` have their effects at home. Two slots, written in turn.
+// Records whose sequence is at most `sequence` have their effects at home. Two slots, both written before log space is
+// used again, so that either of them alone is enough.
 struct WatermarkSlot {
-    uint64_t sequence;
+    uint64_t sequence;  // with kLogIsEmpty: the pool was closed, and the log need not be looked at
     // crc32c of sequence, seeded with log_seed, in the low half; its complement in the high half
     uint64_t check;
 };
 static_assert(sizeof(WatermarkSlot) == 16);
+constexpr uint64_t kLogIsEmpty = 1ull << 63;
 
-// The one page of words that belong to the pool as a whole; changed through the log only.
+// The one page of words that belong to the pool as a whole; changed through the log only, under the pool's root lock.
+constexpr uint32_t kMostRegions = 64;
 struct RootPage {
-    uint64_t root_offset;  // 0: no root object yet
-    uint64_t root_bytes;   // as asked for by pmemobj_root
-    uint64_t reserved[510];
+    uint64_t root_offset;               // 0: no root object yet
+    uint64_t root_bytes;                // as asked for by pmemobj_root
+    uint64_t region_count;              // at least 1
+    uint64_t region_end[kMostRegions];  // where each ends and the next begins; 0 beyond the last
+    uint64_t reserved[512 - 4 - kMostRegions];
+    uint64_t check;  // as of a watermark: crc32c of all bytes before it, and its complement
 };
 static_assert(sizeof(RootPage) == kPageBytes);
 
@@ -79,21 +82,27 @@ struct RecordHeader {
     uint32_t magic;
     uint32_t bytes;  // header, entries and padding
     uint64_t sequence;
-    uint64_t position;  // offset of this header in the file: a copy of the record elsewhere does not count
+    // Proof of what was durable before this record was written, so that a damaged record is not taken for a torn one.
+    // A sequence: that record is above the watermark or in the log. With kAllBefore: so is every one before it too.
+    uint64_t previous;
     uint32_t entry_count;
-    uint32_t checksum;  // over the whole record with this field 0
+    uint32_t checksum;  // over the whole record with this field 0, and over its place in the file
 };
 static_assert(sizeof(RecordHeader) == 32);
 static_assert(offsetof(RecordHeader, checksum) == 28);
+constexpr uint64_t kAllBefore = 1ull << 63;
 
 enum class EntryKind : uint8_t {
-    kData = 1,       // operand = bytes; that many bytes follow, padded to 8
-    kStore = 2,      // operand = the 8-byte word to store
+    kData = 1,   // operand = bytes; that many bytes follow, padded to 8
+    kStore = 2,  // operand = the 8-byte word to store
+    // These change a word of a page descriptor, and its check with it.
     kSetBits = 3,    // operand = bits to set in the 8-byte word
     kClearBits = 4,  // operand = bits to clear in the 8-byte word
     kZero = 5,       // operand = bytes to fill with 0
     // operand = bytes at `offset` that hold further entries; one word follows: their checksum
     kExtension = 6,
+    kDescribe = 7,  // operand = the new state or type number of a page descriptor
+    kFormat = 8,    // operand = bytes of page descriptors that become empty
 };
 
 struct Entry {
@@ -106,11 +115,13 @@ struct Entry {
 static_assert(sizeof(Entry) == 16);
 
 // ---- heap -------------------------------------------------------------------------------------------------
-// One segment of the heap is loaded into DRAM at a time; these two words let that happen in any order.
+// A region is a piece of the file with tables of its own: segment table, page table, pages up to its end. The
+// first is made with the pool, each growth adds one. One segment is loaded into DRAM at a time; the two words
+// below let that happen in any order. Each word holds a value in its low half and a check in its high half.
 constexpr uint64_t kSegmentPages = 8192;  // 32 MiB
 struct SegmentEntry {
     uint64_t covered;  // pages at its start that belong to an extent which begins in an earlier segment
-    uint64_t touched;  // 0: no extent ever began here, so there is nothing to read
+    uint64_t touched;  // 0: no extent ever began here, and its page descriptors are not formatted
 };
 static_assert(sizeof(SegmentEntry) == 16);
 
@@ -118,7 +129,8 @@ enum class ExtentKind : uint8_t { kFree = 0, kSlab = 1, kLarge = 2 };
 constexpr uint8_t kSlabMixedTypes = 1;  // a type number per object at the slab's end, instead of one for all
 
 // One per 4 KiB page of the heap. `state` is that of the extent that begins at this page; a page inside an
-// extent and a free page have state 0. The bitmap of a slab runs through the descriptors of all its pages.
+// extent and a free page are empty. The bitmap of a slab runs through the descriptors of all its pages. The
+// high 16 bits of `state` are a check of the rest (descriptor.hpp).
 struct PageDescriptor {
     uint64_t state;
     uint64_t type_number;  // of the large object, or of all objects of a slab
@@ -134,13 +146,20 @@ struct ExtentState {
     uint64_t pages;
 
     constexpr uint64_t pack() const {
-        return uint64_t{static_cast<uint8_t>(kind)} | uint64_t{size_class} << 8 | uint64_t{flags} << 16 |
-               pages << 24;
+        return uint64_t{static_cast<uint8_t>(kind)} | uint64_t{flags} << 4 | uint64_t{size_class} << 8 |
+               pages << 16;
     }
     static constexpr ExtentState unpack(uint64_t word) {
-        return {static_cast<ExtentKind>(word & 0xff), static_cast<uint8_t>(word >> 8),
-                static_cast<uint8_t>(word >> 16), word >> 24};
+        return {static_cast<ExtentKind>(word & 0xf), static_cast<uint8_t>(word >> 8),
+                static_cast<uint8_t>(word >> 4 & 0xf), word >> 16 & UINT32_MAX};
     }
 };
+
+// In a slab of mixed types: one for each object, at the slab's end.
+struct TypeEntry {
+    uint64_t type_number;
+    uint64_t check;  // as of a watermark, of the number at this place
+};
+static_assert(sizeof(TypeEntry) == 16);
 
 }  // namespace terrace::persist

@@ -19,13 +19,13 @@ namespace terrace::persist {
 int PageLog::start(PoolHome& pool, uint64_t last_sequence) {
     pool_ = &pool;
     next_sequence_ = last_sequence + 1;
-    watermark_ = last_sequence;
+    watermark_ = durable_sequence_ = last_sequence;
     void* memory = mmap(nullptr, pool.superblock->log_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return ENOMEM;
     mirror_ = static_cast<char*>(memory);
-    return patcher_.open(pool.file);
+    return patcher_.open(pool.file, pool.superblock->log_seed);
 }
 
 void PageLog::stop() {
@@ -50,8 +50,9 @@ int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
         if (int error = clear_withdrawn())
             return error;
     }
-    const RecordHeader* record = builder.seal(next_sequence_++, pool_->superblock->log_offset + appended_,
-                                              pool_->superblock->log_seed);
+    const RecordHeader* record =
+        builder.seal(next_sequence_++, durable_sequence_ | kAllBefore,
+                     pool_->superblock->log_offset + appended_, pool_->superblock->log_seed);
     memcpy(mirror_ + appended_, record, bytes);
     appended_ += bytes;
     Waiter me{appended_};
@@ -75,14 +76,17 @@ void PageLog::lead() {
     leader_at_work_ = true;
     const uint64_t from = durable_;
     const uint64_t to = appended_;
+    const uint64_t last = next_sequence_ - 1;
     lock_.unlock();
     const int error = write_group(from, to);
     lock_.lock();
     leader_at_work_ = false;
-    if (error == 0)
+    if (error == 0) {
         durable_ = to;
-    else
+        durable_sequence_ = last;
+    } else {
         withdraw_from(from);
+    }
     settle_waiters(error);
     pthread_cond_broadcast(&changed_);
 }
@@ -114,6 +118,7 @@ void PageLog::withdraw_from(uint64_t from) {
     memset(mirror_ + from, 0, appended_ - from);
     withdrawn_end_ = std::max(withdrawn_end_, appended_);
     appended_ = from;
+    next_sequence_ = durable_sequence_ + 1;
     if (const int error = clear_withdrawn())
         log_error("a pool's log cannot be written (%s): every commit fails until it can", strerror(error));
 }
@@ -129,8 +134,8 @@ int PageLog::clear_withdrawn() {
 
 void PageLog::apply_metadata(EntryReader reader) {
     for (EntryView entry; reader.next(entry);) {
-        if (pool_->is_metadata(entry.offset))
-            apply_to_memory(pool_->metadata, entry);
+        if (pool_->regions.is_metadata(entry.offset))
+            apply_to_memory(pool_->metadata, entry, pool_->superblock->log_seed);
     }
 }
 
@@ -147,7 +152,7 @@ int PageLog::patch_entries(EntryReader reader) {
             return ENOMEM;
         if (int error = medium::read_file(pool_->file, target, entry.operand, entry.offset))
             return error;
-        if (int error = patch_entries(EntryReader(target, entry.operand, UINT32_MAX)))
+        if (int error = patch_entries(EntryReader(target, entry.operand)))
             return error;
     }
     return 0;
@@ -183,16 +188,15 @@ int PageLog::checkpoint_locked() {
     if (error != 0)
         return error;  // the log is as it was: the records stay, and a later checkpoint does it again
     const uint64_t settled = next_sequence_ - 1;
-    const WatermarkSlot slot = make_watermark(settled, pool_->superblock->log_seed);
-    error = medium::write_file(pool_->file, &slot, sizeof slot, kWatermarkOffset[next_slot_]);
-    if (error == 0)
-        error = medium::sync_file(pool_->file);
-    if (error != 0)
+    if ((error = write_watermarks(pool_->file, settled, pool_->superblock->log_seed)) != 0)
         return error;
-    next_slot_ ^= 1;
     watermark_ = settled;
     appended_ = durable_ = 0;
     return 0;
+}
+
+int PageLog::close_log() {
+    return write_watermarks(pool_->file, watermark_ | kLogIsEmpty, pool_->superblock->log_seed);
 }
 
 int PageLog::checkpoint() {

@@ -31,6 +31,9 @@ class PageLog {
     // ENSURES: on 0, every record committed before the call is durable at home and below the durable watermark.
     [[nodiscard]] int checkpoint();
 
+    // Says durably that the log need not be looked at. REQUIRES: checkpoint() was 0, and nobody commits any more.
+    [[nodiscard]] int close_log();
+
     uint64_t largest_record() const { return pool_->superblock->log_bytes / 4; }
     uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
 
@@ -64,8 +67,8 @@ class PageLog {
     Waiter* waiters_ = nullptr;
     uint64_t withdrawn_end_ = 0;  // up to here the file's log may hold records that were never committed
     uint64_t next_sequence_ = 1;
+    uint64_t durable_sequence_ = 0;  // this and every smaller one
     uint64_t watermark_ = 0;
-    uint32_t next_slot_ = 0;
     bool leader_at_work_ = false;
     FilePatcher patcher_;
     GrowBuffer extension_;  // read back by a checkpoint

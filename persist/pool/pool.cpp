@@ -19,6 +19,7 @@
 #include "persist/pool/pmem_stores.hpp"
 #include "persist/pool/recovery.hpp"
 #include "persist/pool/registry.hpp"
+#include "persist/pool/root_page.hpp"
 #include "persist/pool/superblock.hpp"
 #include "src/files.hpp"
 #include "src/log.hpp"
@@ -63,20 +64,43 @@ void sync_directory_of(const char* path) {
     close(file);
 }
 
-// The log is really written, not only reserved: a later fdatasync then has no metadata to write. Of a new
-// file the rest is zeros already; of a file that is taken over, the heap's tables must become so.
-int lay_out(int file, Superblock& superblock, bool is_new) {
-    const uint64_t end = is_new ? superblock.segment_table_offset : superblock.pages_offset;
-    if (int error = write_zeros(file, 0, end))
+// The log is really written, not only reserved: a later fdatasync then has no metadata to write. Page descriptors are
+// formatted when their segment is first used, so that a large pool is made as quickly as a small one.
+int lay_out(int file, Superblock& superblock) {
+    const uint64_t log_end = superblock.log_offset + superblock.log_bytes;
+    if (int error = write_zeros(file, 0, log_end))
         return error;
     const WatermarkSlot slot = make_watermark(0, superblock.log_seed);
     for (uint64_t offset : kWatermarkOffset) {
         if (int error = medium::write_file(file, &slot, sizeof slot, offset))
             return error;
     }
-    if (fsync(file) != 0)
-        return errno;
+    const RootPage page = first_root_page(superblock);
+    if (int error = medium::write_file(file, &page, sizeof page, kRootOffset))
+        return error;
+    Region region;
+    if (!plan_region(log_end, superblock.created_bytes, 0, region))
+        return EINVAL;
+    if (int error = write_segment_table(file, region, superblock.log_seed))
+        return error;
+    if (int error = medium::sync_file(file))
+        return error;
     return write_superblocks(file, superblock);
+}
+
+// After recovery: the regions that the file has.
+int find_regions(int file, const char* path, const Superblock& superblock, Regions& regions) {
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return fail(errno, "%s: %s", path, strerror(errno));
+    RootPage page;
+    if (int error = medium::read_file(file, &page, sizeof page, kRootOffset))
+        return fail(error, "%s: the root page cannot be read: %s", path, strerror(error));
+    if (int error = judge_root_page(path, page, superblock, static_cast<uint64_t>(status.st_size)))
+        return error;
+    const bool is_consistent =
+        regions.start(superblock.log_offset + superblock.log_bytes, page.region_end, page.region_count);
+    return is_consistent ? 0 : fail(EINVAL, "%s: damaged regions", path);
 }
 
 Pool* start_pool(int file, const char* path, const Superblock& superblock, uint64_t last_sequence) {
@@ -84,8 +108,15 @@ Pool* start_pool(int file, const char* path, const Superblock& superblock, uint6
         fail(EINVAL, "%s: a pool with the same identity is open: this is a copy of it", path);
         return nullptr;
     }
+    uint64_t pool_bytes;
+    {
+        Regions regions;
+        if (find_regions(file, path, superblock, regions) != 0)
+            return nullptr;
+        pool_bytes = regions.end();
+    }
     Mapping mapping;
-    if (map_pool_file(file, path, superblock.pool_bytes, mapping) != 0)
+    if (map_pool_file(file, path, pool_bytes, mapping) != 0)
         return nullptr;
     Pool* pool = new (mapping.base - kPoolStructBytes) Pool{};
     pool->superblock = superblock;
@@ -96,16 +127,18 @@ Pool* start_pool(int file, const char* path, const Superblock& superblock, uint6
     pool->media.granularity = mapping.granularity;
     pool->media.superblock = &pool->superblock;
     pool->mapping = mapping;
+    int error = find_regions(file, path, superblock, pool->media.regions);
     if (getrandom(&pool->run_id, sizeof pool->run_id, 0) != sizeof pool->run_id)
         pool->run_id = reinterpret_cast<uintptr_t>(pool) ^ static_cast<uint64_t>(getpid()) << 32;
     pool->run_id = (pool->run_id | 4) & ~1ull;
-    int error = 0;
-    if (mapping.granularity == Granularity::kCacheLine)
+    if (error != 0)
+        ;  // somebody changes the file under our hands
+    else if (mapping.granularity == Granularity::kCacheLine)
         error = pool->lanes.start(pool->media, last_sequence) ? 0 : ENOMEM;
     else
         error = pool->pages.start(pool->media, last_sequence);
     const bool has_heap = pool->heap.start(
-        pool->media,
+        pool->media, mapping.most_bytes(),
         [](void* context, RecordBuilder& record) {
             return commit_record(*static_cast<Pool*>(context), record);
         },
@@ -120,7 +153,7 @@ Pool* start_pool(int file, const char* path, const Superblock& superblock, uint6
         unmap_pool_file(mapping);
         return nullptr;
     }
-    log_info("%s: %llu bytes, %s granularity", path, static_cast<unsigned long long>(superblock.pool_bytes),
+    log_info("%s: %llu bytes, %s granularity", path, static_cast<unsigned long long>(pool_bytes),
              mapping.granularity == Granularity::kCacheLine ? "cache line" : "page");
     return pool;
 }
@@ -182,7 +215,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
         error = reserve_file_blocks(file, 0, bytes);
         if (error == 0) {
             plan_superblock(superblock, bytes, layout);
-            error = lay_out(file, superblock, is_new);
+            error = lay_out(file, superblock);
         }
         if (error != 0)
             fail(error, "%s: cannot be given %llu bytes: %s", path, static_cast<unsigned long long>(bytes),
@@ -260,9 +293,12 @@ int settle(Pool& pool) {
         return error;
     if (pool.media.granularity == Granularity::kCacheLine) {
         medium::fence();
+        pool.lanes.close_log();
         return 0;
     }
-    return medium::sync_file(pool.media.file);
+    if (int error = medium::sync_file(pool.media.file))
+        return error;
+    return pool.pages.close_log();
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "persist/pool/log_home.hpp"
 #include "persist/pool/mapping.hpp"
 #include "persist/pool/page_log.hpp"
+#include "persist/pool/pool_settings.hpp"
 #include "src/mutex.hpp"
 
 namespace terrace::persist {
@@ -31,11 +32,12 @@ struct Pool {
         registration;  // different for every pool that this process opens: tells it from one that was here before
     std::atomic<bool> frozen;  // this process is a forked child of the one that opened the pool
     void* user_data;
-    Mutex root_lock;
+    PoolSettings settings;
+    Mutex root_lock;                      // of the root page: root object and regions
     std::atomic<uint32_t> stripes[1024];  // order direct stores to the same cache line, see direct_store.cpp
 
     PMEMobjpool* handle() const { return reinterpret_cast<PMEMobjpool*>(media.base); }
-    uint64_t bytes() const { return superblock.pool_bytes; }
+    uint64_t bytes() const { return media.regions.end(); }
     bool contains(const void* address) const {
         return reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(media.base) < bytes();
     }
@@ -43,9 +45,8 @@ struct Pool {
     uint64_t offset_of(const void* address) const {
         return static_cast<uint64_t>(static_cast<const char*>(address) - media.base);
     }
-    bool in_objects(uint64_t offset, uint64_t size) const {
-        return offset >= superblock.pages_offset && offset < bytes() && size <= bytes() - offset;
-    }
+    // Whether the range lies where objects may be.
+    bool in_objects(uint64_t offset, uint64_t size) const { return media.regions.has_objects(offset, size); }
 };
 
 constexpr uint64_t kPoolStructBytes = (sizeof(Pool) + kPageBytes - 1) / kPageBytes * kPageBytes;
@@ -60,6 +61,10 @@ Pool* open_pool(const char* path, const char* layout);
 void close_pool(Pool& pool);
 // 1 sound, 0 not, -1 cannot tell.
 int check_pool_file(const char* path, const char* layout);
+
+// Grows the pool and its file by at least `bytes`: a region more. 0, or an errno with the message set and nothing
+// changed: ENOSPC, ENOMEM beyond the addresses that were set aside or the 64th region, EINVAL for 0. Other threads go on.
+[[nodiscard]] int extend_pool(Pool& pool, uint64_t bytes);
 
 // 0 or an errno with the message set. ENSURES: on 0 the record is durable and its heap metadata can be read.
 [[nodiscard]] int commit_record(Pool& pool, RecordBuilder& record);

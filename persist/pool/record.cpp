@@ -1,11 +1,12 @@
 // See record.hpp.
-// The checksum covers the header too, with its own field as zero, so a record is valid only at its own place,
-// under its own sequence, in its own pool.
+// The checksum covers the header too, with its own field as zero, and begins with the pool's seed and the record's
+// place: a record is valid only there, under its own sequence, in its own pool.
 #include "persist/pool/record.hpp"
 
 #include <cstring>
 
 #include "persist/pool/checksum.hpp"
+#include "persist/pool/descriptor.hpp"
 
 namespace terrace::persist {
 namespace {
@@ -14,10 +15,20 @@ constexpr uint64_t round_up_8(uint64_t bytes) {
     return (bytes + 7) & ~uint64_t{7};
 }
 
+uint32_t seed_at(uint32_t seed, uint64_t position) {
+    return seed ^ static_cast<uint32_t>(position / kLineBytes * 0x9E3779B1u);
+}
+
+void format_descriptors(char* place, const EntryView& entry, uint32_t seed) {
+    for (uint64_t at = 0; at < entry.operand; at += sizeof(PageDescriptor)) {
+        const PageDescriptor empty = descriptor::empty(seed, entry.offset + at);
+        memcpy(place + at, &empty, sizeof empty);
+    }
+}
+
 }  // namespace
 
-void apply_to_memory(char* base, const EntryView& entry) {
-    char* const place = base + entry.offset;
+void apply_at(char* place, const EntryView& entry, uint32_t seed) {
     auto* const word = reinterpret_cast<uint64_t*>(place);
     switch (entry.kind) {
         case EntryKind::kStore:
@@ -27,10 +38,16 @@ void apply_to_memory(char* base, const EntryView& entry) {
             memcpy(place, entry.data, entry.operand);
             break;
         case EntryKind::kSetBits:
-            __atomic_fetch_or(word, entry.operand, __ATOMIC_RELAXED);
+            descriptor::set_bits(word, entry.operand);
             break;
         case EntryKind::kClearBits:
-            __atomic_fetch_and(word, ~entry.operand, __ATOMIC_RELAXED);
+            descriptor::clear_bits(word, entry.operand);
+            break;
+        case EntryKind::kDescribe:
+            descriptor::store(word, entry.operand);
+            break;
+        case EntryKind::kFormat:
+            format_descriptors(place, entry, seed);
             break;
         case EntryKind::kZero:
             memset(place, 0, entry.operand);
@@ -78,21 +95,22 @@ bool RecordBuilder::pad() {
     return true;
 }
 
-const RecordHeader* RecordBuilder::seal(uint64_t sequence, uint64_t position, uint32_t seed) {
+const RecordHeader* RecordBuilder::seal(uint64_t sequence, uint64_t previous, uint64_t position,
+                                        uint32_t seed) {
     auto* header = reinterpret_cast<RecordHeader*>(buffer_.data());
     const uint64_t bytes = padded_bytes();
     header->magic = kRecordMagic;
     header->bytes = static_cast<uint32_t>(bytes);
     header->sequence = sequence;
-    header->position = position;
+    header->previous = previous;
     header->entry_count = entries_;
     header->checksum = 0;
-    header->checksum = checksum_words(seed, header, bytes);
+    header->checksum = checksum_words(seed_at(seed, position), header, bytes);
     return header;
 }
 
 bool EntryReader::next_with_data(EntryView& entry) {
-    if (left_ == 0)
+    if (left_ == 0 || (left_ == kToTheEnd && at_ == end_))
         return false;
     if (end_ - at_ < static_cast<ptrdiff_t>(sizeof(Entry))) {
         well_formed_ = false;
@@ -111,7 +129,12 @@ bool EntryReader::next_with_data(EntryView& entry) {
         case EntryKind::kStore:
         case EntryKind::kSetBits:
         case EntryKind::kClearBits:
+        case EntryKind::kDescribe:
             if (entry.offset % 8 != 0)
+                well_formed_ = false;
+            break;
+        case EntryKind::kFormat:
+            if (entry.offset % sizeof(PageDescriptor) != 0 || raw.operand % sizeof(PageDescriptor) != 0)
                 well_formed_ = false;
             break;
         case EntryKind::kZero:
@@ -125,17 +148,18 @@ bool EntryReader::next_with_data(EntryView& entry) {
         return false;
     }
     at_ = entry.data + round_up_8(trailing);
-    --left_;
+    if (left_ != kToTheEnd)
+        --left_;
     return true;
 }
 
 bool is_valid_record(RecordHeader* record, uint64_t readable, uint64_t position, uint32_t seed) {
-    if (readable < sizeof *record || record->magic != kRecordMagic || record->position != position ||
-        record->bytes < sizeof *record || record->bytes % kLineBytes != 0 || record->bytes > readable)
+    if (readable < sizeof *record || record->magic != kRecordMagic || record->bytes < sizeof *record ||
+        record->bytes % kLineBytes != 0 || record->bytes > readable)
         return false;
     const uint32_t stored = record->checksum;
     record->checksum = 0;
-    const uint32_t computed = checksum_words(seed, record, record->bytes);
+    const uint32_t computed = checksum_words(seed_at(seed, position), record, record->bytes);
     record->checksum = stored;
     return computed == stored;
 }

@@ -22,10 +22,12 @@ struct EntryView {
         switch (kind) {
             case EntryKind::kData:
             case EntryKind::kZero:
+            case EntryKind::kFormat:
                 return operand;
             case EntryKind::kStore:
             case EntryKind::kSetBits:
             case EntryKind::kClearBits:
+            case EntryKind::kDescribe:
                 return 8;
             case EntryKind::kExtension:
                 return 0;
@@ -34,15 +36,26 @@ struct EntryView {
     }
 };
 
-// Does in memory what an entry says; `base` is where offset 0 lies. Words change atomically, for other
-// threads change other bits of them. An extension does nothing here: whoever commits it has its entries at hand.
-void apply_to_memory(char* base, const EntryView& entry);
+// Whether the entry changes page descriptors, with their checks.
+constexpr bool is_of_descriptors(EntryKind kind) {
+    return kind == EntryKind::kSetBits || kind == EntryKind::kClearBits || kind == EntryKind::kDescribe ||
+           kind == EntryKind::kFormat;
+}
+
+// Does in memory what an entry says; `place` is where entry.offset lies, `seed` the log's. Words change atomically, for
+// other threads change other bits of them. An extension does nothing here: whoever commits it has its entries at hand.
+void apply_at(char* place, const EntryView& entry, uint32_t seed);
+inline void apply_to_memory(char* base, const EntryView& entry, uint32_t seed) {
+    apply_at(base + entry.offset, entry, seed);
+}
 
 // Steps through entries; `next` is false at the end, and after a malformed entry (then `is_well_formed` is false).
 class EntryReader {
   public:
     EntryReader(const char* entries, uint64_t bytes, uint32_t count)
         : at_(entries), end_(entries + bytes), left_(count) {}
+    // Of an extension, which has no count and ends where its bytes end.
+    EntryReader(const char* entries, uint64_t bytes) : EntryReader(entries, bytes, kToTheEnd) {}
     explicit EntryReader(const RecordHeader* record)
         : EntryReader(reinterpret_cast<const char*>(record + 1), record->bytes - sizeof(RecordHeader),
                       record->entry_count) {}
@@ -58,12 +71,13 @@ class EntryReader {
             return next_with_data(entry);
         entry = {raw.kind(), raw.offset(), raw.operand, at_ + sizeof(Entry)};
         at_ += sizeof(Entry);
-        --left_;
+        left_ -= left_ != kToTheEnd;
         return true;
     }
     bool is_well_formed() const { return well_formed_; }
 
   private:
+    static constexpr uint32_t kToTheEnd = UINT32_MAX;
     static uint64_t load_word(const char* place) {
         uint64_t word;
         __builtin_memcpy(&word, place, sizeof word);
@@ -96,8 +110,11 @@ class RecordBuilder {
             add_bytes(offset, source, bytes);
     }
     void add_store(uint64_t offset, uint64_t word) { add(EntryKind::kStore, offset, word); }
+    // The rest of them change page descriptors.
     void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
     void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }
+    void add_describe(uint64_t offset, uint64_t word) { add(EntryKind::kDescribe, offset, word); }
+    void add_format(uint64_t offset, uint64_t bytes) { add(EntryKind::kFormat, offset, bytes); }
     void add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum);
 
     bool is_empty() const { return entries_ == 0; }
@@ -105,8 +122,8 @@ class RecordBuilder {
     // Header, entries and padding: a multiple of 64.
     uint64_t padded_bytes() const { return (buffer_.size() + kLineBytes - 1) & ~(kLineBytes - 1); }
 
-    // The finished record, 64-byte aligned, valid at exactly this place of the log. Null when DRAM is short.
-    const RecordHeader* seal(uint64_t sequence, uint64_t position, uint32_t seed);
+    // The finished record, 64-byte aligned, valid at exactly this place of the log. REQUIRES: pad() was true.
+    const RecordHeader* seal(uint64_t sequence, uint64_t previous, uint64_t position, uint32_t seed);
     bool pad();  // the part of seal() that may run out of memory
     const RecordHeader* record() const { return reinterpret_cast<const RecordHeader*>(buffer_.data()); }
 

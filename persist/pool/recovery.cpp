@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -17,7 +18,11 @@
 namespace terrace::persist {
 
 int LogScan::read(int file, const char* path, const Superblock& superblock, uint64_t watermark) {
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return fail(errno, "%s: %s", path, strerror(errno));
     file_ = file;
+    file_bytes_ = static_cast<uint64_t>(status.st_size);
     seed_ = superblock.log_seed;
     log_offset_ = superblock.log_offset;
     last_sequence_ = watermark;
@@ -33,27 +38,63 @@ int LogScan::read(int file, const char* path, const Superblock& superblock, uint
         if (record->magic != kRecordMagic || record->sequence <= watermark)
             continue;
         if (!is_valid_record(record, superblock.log_bytes - at_byte, log_offset_ + at_byte, seed_))
-            continue;  // torn: it was being written when the machine stopped, so it was never committed
+            continue;
         if (!records_.push({record->sequence, log_offset_ + at_byte}))
             return fail(ENOMEM, "%s: no memory to read the log", path);
         at_byte += record->bytes - kLineBytes;
     }
     std::sort(records_.begin(), records_.end(),
               [](const Found& a, const Found& b) { return a.sequence < b.sequence; });
+    if (!records_.empty())
+        last_sequence_ = records_.back().sequence;
+    if (int error = keep_what_was_committed(path, watermark))
+        return error;
     for (const Found& found : records_) {
-        if (int error = check_entries(path, superblock, EntryReader(at(found)), false))
+        if (int error = check_entries(path, EntryReader(at(found)), false))
             return error;
-        last_sequence_ = found.sequence;
     }
     return 0;
 }
 
-int LogScan::check_entries(const char* path, const Superblock& superblock, EntryReader reader, bool nested) {
+bool LogScan::has_sequence(uint64_t sequence) const {
+    return std::binary_search(records_.begin(), records_.end(), Found{sequence, 0},
+                              [](const Found& a, const Found& b) { return a.sequence < b.sequence; });
+}
+
+// At page granularity the log is one sequence, and a group of records becomes durable at once: whatever lies behind
+// the first gap was not committed. Lanes have no such order between them.
+int LogScan::keep_what_was_committed(const char* path, uint64_t watermark) {
+    uint64_t unbroken = watermark;
+    for (const Found& found : records_) {
+        if (found.sequence != unbroken + 1)
+            break;
+        ++unbroken;
+    }
+    bool is_one_sequence = false;
+    for (const Found& found : records_) {
+        const uint64_t previous = at(found)->previous & ~kAllBefore;
+        const bool proves_all = (at(found)->previous & kAllBefore) != 0;
+        is_one_sequence |= proves_all;
+        if (previous <= watermark || (proves_all ? previous <= unbroken : has_sequence(previous)))
+            continue;
+        return fail(EINVAL,
+                    "%s: the log is damaged: record %llu, which was committed before the one at offset %llu, "
+                    "is missing or does not match its checksum",
+                    path, static_cast<unsigned long long>(proves_all ? unbroken + 1 : previous),
+                    static_cast<unsigned long long>(found.position));
+    }
+    if (is_one_sequence)
+        records_.truncate(unbroken - watermark);
+    return 0;
+}
+
+int LogScan::check_entries(const char* path, EntryReader reader, bool nested) {
     for (EntryView entry; reader.next(entry);) {
         const bool is_extension = entry.kind == EntryKind::kExtension;
         const uint64_t bytes = is_extension ? entry.operand : entry.bytes();
-        if (entry.offset < kRootOffset || bytes > superblock.pool_bytes ||
-            entry.offset > superblock.pool_bytes - bytes || (is_extension && (nested || bytes % 8 != 0)))
+        // The pool may have grown by one of these records, so the file's end is the bound.
+        if (entry.offset < kRootOffset || bytes > file_bytes_ || entry.offset > file_bytes_ - bytes ||
+            (is_extension && (nested || bytes % 8 != 0)))
             return fail(EINVAL, "%s: the log is damaged: an entry reaches outside the pool", path);
         if (!is_extension)
             continue;
@@ -65,12 +106,11 @@ int LogScan::check_entries(const char* path, const Superblock& superblock, Entry
             return fail(EINVAL,
                         "%s: the log is damaged: an extension at offset %llu does not match its checksum",
                         path, static_cast<unsigned long long>(entry.offset));
-        EntryReader further(extension_.data(), bytes, UINT32_MAX);
-        if (int error = check_entries(path, superblock, further, true))
+        EntryReader further(extension_.data(), bytes);
+        if (int error = check_entries(path, further, true))
             return error;
     }
-    // An extension has no count: it ends where its bytes end.
-    if (!nested && !reader.is_well_formed())
+    if (!reader.is_well_formed())
         return fail(EINVAL, "%s: the log is damaged: a record holds an entry of an unknown kind", path);
     return 0;
 }
@@ -93,7 +133,7 @@ namespace {
 
 int replay_to_file(int file, const Superblock& superblock, LogScan& scan) {
     FilePatcher patcher;
-    if (int error = patcher.open(file))
+    if (int error = patcher.open(file, superblock.log_seed))
         return error;
     int error = scan.replay(patcher);
     if (error == 0)
@@ -101,34 +141,36 @@ int replay_to_file(int file, const Superblock& superblock, LogScan& scan) {
     if (error == 0)
         error = medium::sync_file(file);
     patcher.close();
-    if (error != 0)
-        return error;
-    // Both slots: the older one could otherwise win over a damaged newer one and replay records twice.
-    const WatermarkSlot slot = make_watermark(scan.last_sequence(), superblock.log_seed);
-    for (uint64_t offset : kWatermarkOffset) {
-        if ((error = medium::write_file(file, &slot, sizeof slot, offset)) != 0)
-            return error;
-        if ((error = medium::sync_file(file)) != 0)
-            return error;
-    }
-    return 0;
+    return error;
 }
 
 }  // namespace
 
 int recover_file(int file, const char* path, const Superblock& superblock, uint64_t& last_sequence) {
     uint64_t watermark = 0;
-    if (int error = read_watermark(file, path, superblock.log_seed, watermark))
+    bool log_is_empty = false;
+    if (int error = read_watermark(file, path, superblock.log_seed, watermark, log_is_empty))
         return error;
-    LogScan scan;
-    int error = scan.read(file, path, superblock, watermark);
-    last_sequence = scan.last_sequence();
-    if (error == 0 && scan.record_count() > 0) {
-        error = replay_to_file(file, superblock, scan);
+    last_sequence = watermark;
+    int error = 0;
+    if (!log_is_empty) {
+        LogScan scan;
+        error = scan.read(file, path, superblock, watermark);
+        if (error == 0)
+            last_sequence = scan.last_sequence();
+        if (error == 0 && scan.record_count() > 0) {
+            error = replay_to_file(file, superblock, scan);
+            if (error != 0)
+                fail(error, "%s: recovery could not write the pool: %s", path, strerror(error));
+        }
+        scan.release();
+    }
+    // From here on the log has to be looked at; and records that were not replayed are never looked at again.
+    if (error == 0 && (log_is_empty || last_sequence != watermark)) {
+        error = write_watermarks(file, last_sequence, superblock.log_seed);
         if (error != 0)
             fail(error, "%s: recovery could not write the pool: %s", path, strerror(error));
     }
-    scan.release();
     return error;
 }
 

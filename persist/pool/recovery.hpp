@@ -1,6 +1,8 @@
 // Recovery: finds the valid records above the watermark and replays them, oldest first. Idempotent: nothing
 // moves the watermark before every effect is durable, so a crash during recovery only repeats it. The log is
 // searched at every multiple of 64, so recovery does not depend on how it was divided into lanes.
+// A record that does not match its checksum was being written when the machine stopped, and nobody was told that it is
+// committed; unless a later record proves that it was durable (RecordHeader::previous): then the log is damaged.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +21,8 @@ class LogScan {
     void release();
 
     uint64_t record_count() const { return records_.size(); }
-    uint64_t last_sequence() const { return last_sequence_; }  // the watermark when there is no record
+    // The largest that the log holds, replayed or not; the watermark when there is none. No new record may have it or less.
+    uint64_t last_sequence() const { return last_sequence_; }
 
     // REQUIRES: read() succeeded. Applies every record in sequence order; 0 or the patcher's errno.
     template <class Patcher>
@@ -33,11 +36,13 @@ class LogScan {
     const RecordHeader* at(const Found& found) const {
         return reinterpret_cast<const RecordHeader*>(log_.data() + (found.position - log_offset_));
     }
-    [[nodiscard]] int check_entries(const char* path, const Superblock& superblock, EntryReader reader,
-                                    bool nested);
+    [[nodiscard]] int keep_what_was_committed(const char* path, uint64_t watermark);
+    bool has_sequence(uint64_t sequence) const;
+    [[nodiscard]] int check_entries(const char* path, EntryReader reader, bool nested);
     [[nodiscard]] int read_extension(uint64_t offset, uint64_t bytes);
 
     int file_ = -1;
+    uint64_t file_bytes_ = 0;
     uint32_t seed_ = 0;
     uint64_t log_offset_ = 0;
     uint64_t last_sequence_ = 0;
@@ -58,7 +63,7 @@ int LogScan::replay(Patcher& patcher) {
             }
             if (int error = read_extension(entry.offset, entry.operand))
                 return error;
-            EntryReader further(extension_.data(), entry.operand, UINT32_MAX);
+            EntryReader further(extension_.data(), entry.operand);
             for (EntryView inner; further.next(inner);) {
                 if (int error = patch_entry(patcher, inner))
                     return error;

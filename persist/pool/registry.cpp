@@ -98,6 +98,14 @@ bool register_pool(Pool& pool) {
     return false;
 }
 
+void update_registered_bytes(const Pool& pool) {
+    const uint32_t used = g_used.load(std::memory_order_relaxed);
+    for (uint32_t i = 0; i < used; ++i) {
+        if (g_pools[i].pool.load(std::memory_order_relaxed) == &pool)
+            g_pools[i].bytes.store(pool.bytes(), std::memory_order_relaxed);
+    }
+}
+
 void unregister_pool(Pool& pool) {
     const uint32_t used = g_used.load(std::memory_order_relaxed);
     for (uint32_t i = 0; i < used; ++i) {

@@ -15,6 +15,7 @@ Mutex& registry_lock();
 // REQUIRES: registry_lock() is held. False when too many pools are open.
 [[nodiscard]] bool register_pool(Pool& pool);
 void unregister_pool(Pool& pool);
+void update_registered_bytes(const Pool& pool);  // after it has grown
 
 // Whether this pool is open, and has been since the registration of that number (Pool::registration).
 [[nodiscard]] bool is_open(const Pool* pool, uint64_t registration);

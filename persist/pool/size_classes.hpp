@@ -59,7 +59,7 @@ constexpr std::array<SizeClass, kSizeClassCount> make_classes() {
         const uint32_t bytes = class_bytes(i);
         const uint32_t pages = choose_slab_pages(bytes);
         const auto total = static_cast<uint32_t>(pages * kPageBytes);
-        classes[i] = {bytes, pages, total / bytes, total / (bytes + 8)};
+        classes[i] = {bytes, pages, total / bytes, total / (bytes + static_cast<uint32_t>(sizeof(TypeEntry)))};
     }
     return classes;
 }

@@ -1,6 +1,5 @@
 // See superblock.hpp.
-// Sizes: the log takes a sixteenth of the pool, between 1 and 16 MiB; the heap's tables take 32 bytes for
-// each 4 KiB. A pool's identity and the log's seed come from getrandom.
+// The log takes a sixteenth of the pool, between 1 and 16 MiB. A pool's identity and the log's seed come from getrandom.
 #include "persist/pool/superblock.hpp"
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 #include "persist/pool/checksum.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/medium.hpp"
+#include "persist/pool/regions.hpp"
 
 namespace terrace::persist {
 namespace {
@@ -48,15 +48,11 @@ bool is_whole(const Superblock& superblock, uint32_t copy) {
 
 // A checksum can be right over nonsense that someone made by hand: every place must lie in the file, in order.
 bool is_sensible(const Superblock& s) {
-    return s.pool_bytes >= kSmallestPool && s.pool_bytes % kPageBytes == 0 && s.log_offset == kLogOffset &&
-           s.log_bytes % kPageBytes == 0 && s.log_bytes >= (64u << 10) && s.log_bytes < s.pool_bytes &&
-           s.segment_table_offset == s.log_offset + s.log_bytes && s.page_count < s.pool_bytes / kPageBytes &&
-           s.segment_count == (s.page_count + kSegmentPages - 1) / kSegmentPages && s.page_count > 0 &&
-           s.page_table_offset ==
-               s.segment_table_offset + round_up(s.segment_count * sizeof(SegmentEntry), kPageBytes) &&
-           s.pages_offset >= s.page_table_offset + s.page_count * sizeof(PageDescriptor) &&
-           s.pages_offset % kPageBytes == 0 && s.pages_offset + s.page_count * kPageBytes == s.pool_bytes &&
-           s.identity_low != 0 && memchr(s.layout, 0, sizeof s.layout) != nullptr;
+    Region first;
+    return s.created_bytes >= kSmallestPool && s.log_offset == kLogOffset && s.log_bytes % kPageBytes == 0 &&
+           s.log_bytes >= (64u << 10) && s.log_bytes < s.created_bytes &&
+           plan_region(s.log_offset + s.log_bytes, s.created_bytes, 0, first) && s.identity_low != 0 &&
+           memchr(s.layout, 0, sizeof s.layout) != nullptr;
 }
 
 int explain_foreign(const Superblock& first, const char* path) {
@@ -69,38 +65,33 @@ int explain_foreign(const Superblock& first, const char* path) {
     return fail(EINVAL, "%s: not a Terrace pool (no signature at its start)", path);
 }
 
+int fail_truncated(const char* path, uint64_t file_bytes, uint64_t pool_bytes) {
+    return fail(EINVAL, "%s: truncated: %llu bytes of a pool of %llu", path,
+                static_cast<unsigned long long>(file_bytes), static_cast<unsigned long long>(pool_bytes));
+}
+
 }  // namespace
+
+uint64_t random_identity() {
+    uint64_t identity = 0;
+    while (identity == 0)
+        random_bytes(&identity, sizeof identity);
+    return identity;
+}
 
 void plan_superblock(Superblock& superblock, uint64_t pool_bytes, const char* layout) {
     memset(&superblock, 0, sizeof superblock);
     memcpy(superblock.signature, kSignature, sizeof kSignature);
     superblock.version = kFormatVersion;
     superblock.bytes = sizeof superblock;
-    superblock.pool_bytes = pool_bytes;
+    superblock.created_bytes = pool_bytes;
     random_bytes(&superblock.log_seed, sizeof superblock.log_seed);
-    do {
-        random_bytes(&superblock.identity_low, sizeof superblock.identity_low);
-    } while (superblock.identity_low == 0);
+    superblock.identity_low = random_identity();
     random_bytes(&superblock.identity_high, sizeof superblock.identity_high);
     superblock.created_seconds = static_cast<uint64_t>(time(nullptr));
 
     superblock.log_offset = kLogOffset;
     superblock.log_bytes = std::clamp<uint64_t>(round_up(pool_bytes / 16, kPageBytes), 1u << 20, 16u << 20);
-    superblock.segment_table_offset = superblock.log_offset + superblock.log_bytes;
-    const uint64_t left = pool_bytes - superblock.segment_table_offset;
-    // The segment table is sized for the most pages there could be; it is 16 bytes for each 32 MiB.
-    uint64_t pages = left / (kPageBytes + sizeof(PageDescriptor));
-    for (;; --pages) {
-        superblock.segment_count = (pages + kSegmentPages - 1) / kSegmentPages;
-        superblock.page_table_offset = superblock.segment_table_offset +
-                                       round_up(superblock.segment_count * sizeof(SegmentEntry), kPageBytes);
-        const uint64_t tables_end =
-            round_up(superblock.page_table_offset + pages * sizeof(PageDescriptor), kPageBytes);
-        superblock.pages_offset = pool_bytes - pages * kPageBytes;
-        if (tables_end <= superblock.pages_offset)
-            break;
-    }
-    superblock.page_count = pages;
     strncpy(superblock.layout, layout, kLongestLayout - 1);
 }
 
@@ -155,34 +146,80 @@ int read_superblock(int file, const char* path, const char* layout, Superblock& 
                     static_cast<unsigned long long>(superblock.incompatible_features));
     if (!is_sensible(superblock))
         return fail(EINVAL, "%s: damaged: the superblock's places contradict each other", path);
-    if (file_bytes < superblock.pool_bytes)
-        return fail(EINVAL, "%s: truncated: %llu bytes of a pool of %llu", path,
-                    static_cast<unsigned long long>(file_bytes),
-                    static_cast<unsigned long long>(superblock.pool_bytes));
+    if (file_bytes < superblock.created_bytes)
+        return fail_truncated(path, file_bytes, superblock.created_bytes);
     if (layout != nullptr && strcmp(layout, superblock.layout) != 0)
         return fail(EINVAL, "%s: layout is '%s', not '%s'", path, superblock.layout, layout);
     return 0;
 }
 
-WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed) {
-    const uint64_t crc = crc32c(seed, &sequence, sizeof sequence);
-    return {sequence, crc | (~crc << 32)};
+uint64_t check_word(uint64_t word, uint32_t seed) {
+    const uint64_t crc = crc32c(seed, &word, sizeof word);
+    return crc | (~crc << 32);
 }
 
-int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence) {
+WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed) {
+    return {sequence, check_word(sequence, seed)};
+}
+
+int write_watermarks(int file, uint64_t sequence, uint32_t seed) {
+    const WatermarkSlot slot = make_watermark(sequence, seed);
+    for (uint64_t offset : kWatermarkOffset) {
+        if (int error = medium::write_file(file, &slot, sizeof slot, offset))
+            return error;
+        if (int error = medium::sync_file(file))
+            return error;
+    }
+    return 0;
+}
+
+int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence, bool& log_is_empty) {
     bool found = false;
+    log_is_empty = false;
     for (uint64_t offset : kWatermarkOffset) {
         WatermarkSlot slot;
         if (int error = medium::read_file(file, &slot, sizeof slot, offset))
             return fail(error, "%s: cannot be read: %s", path, strerror(error));
         if (slot.check != make_watermark(slot.sequence, seed).check)
             continue;
-        sequence = found ? std::max(sequence, slot.sequence) : slot.sequence;
+        const uint64_t here = slot.sequence & ~kLogIsEmpty;
+        const bool is_empty_here = (slot.sequence & kLogIsEmpty) != 0;
+        if (!found || here > sequence)
+            log_is_empty = is_empty_here;
+        else if (here == sequence)
+            log_is_empty = log_is_empty || is_empty_here;
+        sequence = found ? std::max(sequence, here) : here;
         found = true;
     }
     if (!found)
         return fail(EINVAL, "%s: both slots of the log's watermark are damaged (checksum)", path);
     return 0;
+}
+
+uint64_t root_page_check(const RootPage& page, uint32_t seed) {
+    const uint64_t crc = checksum_words(seed, &page, offsetof(RootPage, check));
+    return crc | (~crc << 32);
+}
+
+int judge_root_page(const char* path, const RootPage& page, const Superblock& superblock,
+                    uint64_t file_bytes) {
+    if (page.check != root_page_check(page, superblock.log_seed))
+        return fail(EINVAL, "%s: the root page (offset %llu) is damaged (checksum)", path,
+                    static_cast<unsigned long long>(kRootOffset));
+    Regions regions;
+    if (page.region_end[0] != superblock.created_bytes ||
+        !regions.start(superblock.log_offset + superblock.log_bytes, page.region_end, page.region_count))
+        return fail(EINVAL, "%s: the places of the pool's regions contradict each other", path);
+    if (file_bytes < regions.end())
+        return fail_truncated(path, file_bytes, regions.end());
+    if (page.root_offset != 0 && !regions.has_objects(page.root_offset, page.root_bytes))
+        return fail(EINVAL, "%s: the root object lies outside the heap", path);
+    return 0;
+}
+
+uint64_t segment_word(uint64_t value, uint64_t offset, uint32_t seed) {
+    const uint64_t place[2] = {value, offset};
+    return value | uint64_t{crc32c(seed, place, sizeof place)} << 32;
 }
 
 }  // namespace terrace::persist

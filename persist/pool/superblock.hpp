@@ -7,12 +7,14 @@
 
 #include <cstdint>
 
-#include "persist/pool/media_layout.hpp"
+#include "persist/pool/regions.hpp"
 
 namespace terrace::persist {
 
-// Lays a new pool out. REQUIRES: pool_bytes is a multiple of 4096, at least kSmallestPool; strlen(layout) < 1024.
+// Plans a new pool. REQUIRES: pool_bytes is a multiple of 4096, at least kSmallestPool; strlen(layout) < 1024.
 void plan_superblock(Superblock& superblock, uint64_t pool_bytes, const char* layout);
+// A new identity for a copy of a pool.
+uint64_t random_identity();
 
 // Fills in `copy` and the checksum.
 void seal_superblock(Superblock& superblock, uint32_t copy);
@@ -24,8 +26,30 @@ void seal_superblock(Superblock& superblock, uint32_t copy);
 
 [[nodiscard]] int write_superblocks(int file, Superblock& superblock);
 
-// The durable watermark; EINVAL when neither slot is sound.
-[[nodiscard]] int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence);
+// A word and its check: crc32c of the word, continued from `seed`, and its complement. Watermarks, root page, type numbers.
+uint64_t check_word(uint64_t word, uint32_t seed);
+
+// The durable watermark, and whether the pool was closed with it; EINVAL when neither slot is sound.
+[[nodiscard]] int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence,
+                                 bool& log_is_empty);
 WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed);
+[[nodiscard]] int write_watermarks(int file, uint64_t sequence, uint32_t seed);
+
+uint64_t root_page_check(const RootPage& page, uint32_t seed);
+// EINVAL with the message set when the check or the places in it are wrong, or the file is shorter than they say.
+[[nodiscard]] int judge_root_page(const char* path, const RootPage& page, const Superblock& superblock,
+                                  uint64_t file_bytes);
+
+// Makes every segment of a region one that nothing was ever stored in (not synced).
+[[nodiscard]] int write_segment_table(int file, const Region& region, uint32_t seed);
+
+// The words of a segment's entry: a value in the low half, its check in the high half.
+uint64_t segment_word(uint64_t value, uint64_t offset, uint32_t seed);
+inline uint64_t segment_value(uint64_t word) {
+    return word & UINT32_MAX;
+}
+inline bool is_segment_word(uint64_t word, uint64_t offset, uint32_t seed) {
+    return word == segment_word(segment_value(word), offset, seed);
+}
 
 }  // namespace terrace::persist

@@ -12,7 +12,7 @@ namespace {
 
 class HeapTest : public PoolTest {
   protected:
-    uint64_t free_bytes() { return pool_of(pool_).heap.free_bytes(); }
+    uint64_t free_bytes() { return pool_of(pool_).heap.usage().free_bytes; }
 };
 
 TEST(SizeClasses, HoldEverySizeAndWasteAtMostAnEighth) {
@@ -22,7 +22,7 @@ TEST(SizeClasses, HoldEverySizeAndWasteAtMostAnEighth) {
     for (const SizeClass& c : kSizeClasses) {
         EXPECT_LE(c.capacity, kMostObjectsPerSlab);
         EXPECT_LE(uint64_t{c.bytes} * c.capacity, uint64_t{c.slab_pages} * kPageBytes);
-        EXPECT_LE(uint64_t{c.bytes + 8} * c.mixed_capacity, uint64_t{c.slab_pages} * kPageBytes);
+        EXPECT_LE((c.bytes + sizeof(TypeEntry)) * c.mixed_capacity, uint64_t{c.slab_pages} * kPageBytes);
     }
 }
 

@@ -6,8 +6,9 @@
 #include <sys/stat.h>
 
 #include "persist/pool/checksum.hpp"
+#include "persist/pool/descriptor.hpp"
 #include "persist/pool/engine_interface.hpp"
-#include "persist/pool/media_layout.hpp"
+#include "persist/pool/regions.hpp"
 #include "tests/persist/engine_support.hpp"
 
 namespace terrace::persist::testing {
@@ -101,14 +102,20 @@ TEST_P(PoolFile, WithADamagedHeapFailsTheCheck) {
     std::string pool = read_file(path_);
     Superblock superblock;
     memcpy(&superblock, pool.data(), sizeof superblock);
-    const uint64_t page = (first.off - superblock.pages_offset) / kPageBytes;
-    auto* descriptor = reinterpret_cast<PageDescriptor*>(pool.data() + superblock.page_table_offset) + page;
+    Regions regions;
+    ASSERT_TRUE(regions.start(superblock.log_offset + superblock.log_bytes, &superblock.created_bytes, 1));
+    const uint64_t place = regions.descriptor_of(first.off / kPageBytes);
+    auto* descriptor = reinterpret_cast<PageDescriptor*>(pool.data() + place);
     EXPECT_EQ(pmemobj_check(path_.c_str(), "test"), 1);
-    descriptor->state = ExtentState{ExtentKind::kLarge, 0, 0, 11}.pack();  // one page over its neighbour
+    descriptor->state ^= ExtentState{ExtentKind::kFree, 0, 0, 1}.pack();  // one page over its neighbour
+    write_file(path_, pool);
+    EXPECT_EQ(pmemobj_check(path_.c_str(), "test"), 0);
+    EXPECT_NE(strstr(pmemobj_errormsg(), "does not match its checksum"), nullptr) << pmemobj_errormsg();
+    EXPECT_TRUE(read_file(path_) == pool);
+    descriptor::seal(*descriptor, superblock.log_seed, place);
     write_file(path_, pool);
     EXPECT_EQ(pmemobj_check(path_.c_str(), "test"), 0);
     EXPECT_NE(strstr(pmemobj_errormsg(), "overlap"), nullptr) << pmemobj_errormsg();
-    EXPECT_TRUE(read_file(path_) == pool);
 }
 
 TEST_P(PoolFile, ThatIsOpenCannotBeOpenedOrChecked) {
@@ -132,13 +139,13 @@ TEST_P(PoolFile, AnyByteOfTheMetadataMayBeWrongWithoutACrash) {
     close();
     Superblock superblock;
     memcpy(&superblock, image.data(), sizeof superblock);
+    const uint64_t tables = superblock.log_offset + superblock.log_bytes;
     for (int round = 0; round < 150; ++round) {
         std::string mutated = image;
         for (uint64_t i = 0, changes = 1 + random() % 4; i < changes; ++i) {
             // In what is in use: the fixed pages, the log's beginning, the beginning of the tables.
             const uint64_t places[] = {random() % 20480, superblock.log_offset + random() % 40000,
-                                       superblock.segment_table_offset + random() % 64,
-                                       superblock.page_table_offset + random() % 30000};
+                                       tables + random() % 64, tables + kPageBytes + random() % 30000};
             mutated[places[random() % 4]] = static_cast<char>(random());
         }
         write_file(path_, mutated);

@@ -1,0 +1,89 @@
+// Growing a pool, see extend_pool in pool.hpp. The new region lies behind the last one. Its segment table is made durable
+// while nobody looks there yet; then one record makes the region part of the pool. A crash in between leaves a file that
+// is longer than its pool, which is harmless.
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "persist/pool/error_message.hpp"
+#include "persist/pool/registry.hpp"
+#include "persist/pool/root_page.hpp"
+#include "persist/pool/superblock.hpp"
+#include "persist/pool/thread_state.hpp"
+#include "src/files.hpp"
+
+namespace terrace::persist {
+
+int write_segment_table(int file, const Region& region, uint32_t seed) {
+    constexpr uint64_t kBatch = 256;
+    uint64_t words[kBatch];
+    const uint64_t count = region.segment_count * sizeof(SegmentEntry) / 8;
+    for (uint64_t i = 0; i < count; i += kBatch) {
+        const uint64_t here = std::min(kBatch, count - i);
+        for (uint64_t k = 0; k < here; ++k)
+            words[k] = segment_word(0, region.segment_table + (i + k) * 8, seed);
+        if (int error = medium::write_file(file, words, here * 8, region.segment_table + i * 8))
+            return error;
+    }
+    return 0;
+}
+
+namespace {
+
+int prepare_file(Pool& pool, const Region& region) {
+    if (int error = reserve_file_blocks(pool.media.file, region.begin, region.end - region.begin))
+        return error;
+    if (int error = write_segment_table(pool.media.file, region, pool.superblock.log_seed))
+        return error;
+    return medium::sync_file(pool.media.file);
+}
+
+int commit_region(Pool& pool, const Region& region) {
+    RootPage page = read_root_page(pool);
+    page.region_end[page.region_count++] = region.end;
+    RecordBuilder record;
+    record.reset();
+    log_root_page(pool, record, page);
+    const int error = commit_record(pool, record);
+    record.release();
+    return error;
+}
+
+}  // namespace
+
+int extend_pool(Pool& pool, uint64_t bytes) {
+    LockGuard registry(registry_lock());
+    LockGuard guard(pool.root_lock);
+    if (pool.frozen.load(std::memory_order_relaxed))
+        return fail(EPERM, "a forked child sees a frozen copy of the pool and cannot change it");
+    if (bytes == 0)
+        return fail(EINVAL, "a pool cannot grow by 0 bytes");
+    const Region& last = pool.media.regions.last();
+    const uint64_t most = pool.mapping.most_bytes();
+    bytes = std::max(bytes, kSmallestRegion);
+    if (bytes > most - last.end)
+        return fail(ENOMEM, "the pool has %llu bytes and can grow to %llu while it is open",
+                    static_cast<unsigned long long>(last.end), static_cast<unsigned long long>(most));
+    if (pool.media.regions.count() == kMostRegions)
+        return fail(ENOMEM, "the pool has grown %u times, which is the most", kMostRegions - 1);
+    Region region;
+    const uint64_t end = (last.end + bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+    if (!plan_region(last.end, end, last.first_segment + last.segment_count, region))
+        return fail(EINVAL, "a pool cannot grow by %llu bytes", static_cast<unsigned long long>(bytes));
+    if (int error = prepare_file(pool, region))
+        return fail(error, "the pool cannot be given %llu bytes more: %s",
+                    static_cast<unsigned long long>(bytes), strerror(error));
+    if (pool.mapping.bytes < region.end) {
+        if (int error = extend_mapping(pool.media.file, "the pool", region.end, pool.mapping))
+            return error;
+    }
+    if (int error = commit_region(pool, region))
+        return error;
+    pool.media.regions.add(region);
+    update_registered_bytes(pool);
+    return 0;
+}
+
+}  // namespace terrace::persist
