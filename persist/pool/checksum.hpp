@@ -12,7 +12,7 @@ namespace terrace::persist {
 uint32_t crc32c(uint32_t seed, const void* data, size_t bytes);
 
 // REQUIRES: data is 8-byte aligned and bytes is a multiple of 8.
-// Word i goes into stream i % 4; the result is the CRC-32C of the four streams' ends. See docs/pool-format.md.
+// Word i goes into stream i % 4; the result mixes the four streams' ends. See docs/pool-format.md.
 uint32_t checksum_words(uint32_t seed, const void* data, size_t bytes);
 
 // For tests: the table form, whatever the processor has.

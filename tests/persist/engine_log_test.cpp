@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "persist/flush/flush.hpp"
+#include "persist/pool/checksum.hpp"
 #include "persist/pool/medium.hpp"
 #include "tests/persist/engine_support.hpp"
 
@@ -26,6 +27,24 @@ int count_write(void*, int, const void*, size_t, uint64_t) {
 int count_sync(void*, int) {
     ++g_syncs;
     return g_failure;
+}
+
+// A record of 64 equal bytes whose data never reached the medium: every word of it is zero instead.
+TEST(Checksum, NoticesLostDataOfEqualWords) {
+    for (uint64_t word : {0x3c3c3c3c3c3c3c3cull, 1ull, ~0ull}) {
+        for (size_t first = 0; first < 16; ++first) {
+            for (size_t count = 1; count <= 32; ++count) {
+                uint64_t whole[64] = {};
+                uint64_t lost[64] = {};
+                whole[0] = lost[0] = 0x1122334455667788;
+                for (size_t i = 0; i < count; ++i)
+                    whole[1 + first + i] = word;
+                const size_t bytes = (1 + first + count) * 8;
+                ASSERT_NE(checksum_words(77, whole, bytes), checksum_words(77, lost, bytes)) << count;
+                ASSERT_EQ(checksum_words(77, whole, bytes), checksum_words_portable(77, whole, bytes));
+            }
+        }
+    }
 }
 
 class Log : public PoolTest {
