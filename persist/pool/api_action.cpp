@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "persist/pool/action.hpp"
+#include "persist/pool/allocation_class.hpp"
 #include "persist/pool/api_support.hpp"
 #include "persist/pool/direct_store.hpp"
 #include "persist/pool/error_message.hpp"
@@ -72,11 +73,9 @@ PMEMoid pmemobj_xreserve(PMEMobjpool* pop, struct pobj_action* act, size_t size,
              size == 0 ? "an object of size 0 was asked for" : "unknown flags");
         return OID_NULL;
     }
-    const Block block = pool.heap.reserve(size, type_num);
-    if (block.offset == 0) {
-        fail(ENOMEM, "pmemobj_reserve: no room in the pool for %zu bytes", size);
+    const Block block = reserve_by_flags(pool, size, type_num, flags, "pmemobj_xreserve");
+    if (block.offset == 0)
         return OID_NULL;
-    }
     if ((flags & POBJ_XALLOC_ZERO) != 0) {
         const uint64_t usable = pool.heap.usable_bytes(block);
         memset(pool.media.base + block.offset, 0, usable);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "persist/pool/allocation_class.hpp"
 #include "persist/pool/api_support.hpp"
 #include "persist/pool/direct_store.hpp"
 #include "persist/pool/error_message.hpp"
@@ -22,11 +23,9 @@ int allocate(Pool& pool, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t
         fail(EINVAL, "%s: an object of size 0 was asked for", function);
         return -1;
     }
-    const Block block = pool.heap.reserve(size, type_num);
-    if (block.offset == 0) {
-        fail(ENOMEM, "%s: no room in the pool for %zu bytes", function, size);
+    const Block block = reserve_by_flags(pool, size, type_num, flags, function);
+    if (block.offset == 0)
         return -1;
-    }
     const uint64_t usable = pool.heap.usable_bytes(block);
     const bool is_zeroed = (flags & POBJ_FLAG_ZERO) != 0;
     if (is_zeroed)
@@ -90,11 +89,9 @@ int reallocate(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, 
              static_cast<unsigned long long>(oidp->off));
         return -1;
     }
-    const Block block = pool.heap.reserve(size, type_num);
-    if (block.offset == 0) {
-        fail(ENOMEM, "%s: no room in the pool for %zu bytes", function, size);
+    const Block block = reserve_by_flags(pool, size, type_num, 0, function);
+    if (block.offset == 0)
         return -1;
-    }
     const uint64_t usable = pool.heap.usable_bytes(block);
     const uint64_t old_usable = pool.heap.usable_bytes(old_block);
     const uint64_t kept = usable < old_usable ? usable : old_usable;

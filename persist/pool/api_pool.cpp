@@ -5,10 +5,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "persist/pool/api_support.hpp"
+#include "persist/pool/ctl.hpp"
+#include "persist/pool/ctl_settings.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pool.hpp"
+#include "persist/pool/root_page.hpp"
 #include "persist/pool/thread_state.hpp"
 
 using namespace terrace::persist;
@@ -18,9 +22,9 @@ namespace {
 // The root object is an ordinary block that the root page points to; it is not part of the iteration.
 PMEMoid root_object(Pool& pool, size_t size) {
     terrace::LockGuard guard(pool.root_lock);
-    auto* words = reinterpret_cast<RootPage*>(pool.media.metadata + kRootOffset);
-    const uint64_t old_offset = __atomic_load_n(&words->root_offset, __ATOMIC_RELAXED);
-    const uint64_t old_bytes = __atomic_load_n(&words->root_bytes, __ATOMIC_RELAXED);
+    RootPage page = read_root_page(pool);
+    const uint64_t old_offset = page.root_offset;
+    const uint64_t old_bytes = page.root_bytes;
     if (size == 0 && old_offset == 0) {
         fail(EINVAL, "pmemobj_root: size 0, and the pool has no root object yet");
         return OID_NULL;
@@ -45,8 +49,9 @@ PMEMoid root_object(Pool& pool, size_t size) {
     pool.heap.log_allocation(record, block, kRootTypeNumber);
     if (has_old)
         pool.heap.log_free(record, old_block);
-    record.add_store(kRootOffset + offsetof(RootPage, root_offset), block.offset);
-    record.add_store(kRootOffset + offsetof(RootPage, root_bytes), size);
+    page.root_offset = block.offset;
+    page.root_bytes = size;
+    log_root_page(pool, record, page);
     if (error == 0)
         error = commit_record(pool, record);
     if (error != 0) {
@@ -60,18 +65,33 @@ PMEMoid root_object(Pool& pool, size_t size) {
     return oid_at(pool, block.offset);
 }
 
+// Applies what the environment says to a pool that was just opened. Where that is wrong the pool is closed
+// again, and `new_file` removed. Null with errno and the message set.
+PMEMobjpool* configured(Pool* pool, const char* new_file) {
+    if (pool == nullptr)
+        return nullptr;
+    const int error = configure_pool(*pool);
+    if (error == 0)
+        return pool->handle();
+    close_pool(*pool);
+    if (new_file != nullptr)
+        unlink(new_file);
+    errno = error;
+    return nullptr;
+}
+
 }  // namespace
 
 #pragma GCC visibility push(default)
 
 PMEMobjpool* pmemobj_create(const char* path, const char* layout, size_t poolsize, mode_t mode) {
-    Pool* pool = create_pool(path, layout, poolsize, mode);
-    return pool == nullptr ? nullptr : pool->handle();
+    read_environment_once();
+    return configured(create_pool(path, layout, poolsize, mode), poolsize != 0 ? path : nullptr);
 }
 
 PMEMobjpool* pmemobj_open(const char* path, const char* layout) {
-    Pool* pool = open_pool(path, layout);
-    return pool == nullptr ? nullptr : pool->handle();
+    read_environment_once();
+    return configured(open_pool(path, layout), nullptr);
 }
 
 void pmemobj_close(PMEMobjpool* pop) {

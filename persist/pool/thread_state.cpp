@@ -27,6 +27,7 @@ void give_back(void* memory) {
     state->transaction.release_memory();
     state->record.release();
     state->pending.release();
+    state->arena_pins.release();
     munmap(memory, sizeof(ThreadState));
 }
 

@@ -16,10 +16,17 @@ struct PendingFlush {
     uint64_t bytes;
 };
 
+struct ArenaPin {
+    const Heap* heap;
+    uint64_t serial;  // of the heap when it was started
+    uint32_t arena;
+};
+
 struct ThreadState {
     Transaction transaction;
     RecordBuilder record;  // of atomic operations and direct stores
     GrowArray<PendingFlush> pending;
+    GrowArray<ArenaPin> arena_pins;
     const Pool* pending_pool = nullptr;
     uint64_t pending_registration = 0;
     // While a constructor runs inside pmemobj_alloc: the block, whose content becomes durable with the allocation.

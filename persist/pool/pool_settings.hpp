@@ -1,0 +1,38 @@
+// What a program may set for one open pool, by name (api_ctl.cpp). DRAM only: a pool that is opened again
+// has the defaults. What holds for the whole process is in ctl_settings.hpp.
+// Thread safety: single values are atomic; classes are added under `lock` and never change or go.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "include/libpmemobj/ctl.h"
+#include "src/mutex.hpp"
+
+namespace terrace::persist {
+
+// A class of allocations that the program made: objects are whole units.
+struct AllocationClass {
+    std::atomic<uint64_t> unit_bytes;  // 0: there is no such class. Written last
+    uint64_t alignment;                // a power of two; 0: any
+    uint32_t units_per_block;
+    pobj_header_type header;
+};
+
+struct PoolSettings {
+    static constexpr uint32_t kClassCount = 255;  // ids 0 … 254
+    static constexpr int kNoPattern = -1;
+
+    Mutex lock;
+    AllocationClass classes[kClassCount];
+
+    std::atomic<int> allocation_pattern{kNoPattern};  // 0 … 255: the byte that new objects are filled with
+    std::atomic<int> statistics{POBJ_STATS_ENABLED_TRANSIENT};
+    std::atomic<uint64_t> growth_bytes{128ull << 20};
+    std::atomic<int> verify_user_buffers{0};
+    // Kept so that a program reads what it wrote. The engine keeps old bytes in DRAM, where they need no such size.
+    std::atomic<int> skip_expensive_checks{0};
+    std::atomic<long long> snapshot_cache_bytes{32768};
+};
+
+}  // namespace terrace::persist
