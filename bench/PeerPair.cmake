@@ -1,12 +1,13 @@
-# terrace_peer_pair(NAME name TERRACE target PEER library HEADER header SOURCES … [JEMALLOC] [BARE]): the programs NAME_terrace
-# and NAME_peer; with JEMALLOC also NAME_jemalloc, the same source over plain malloc with Debian's jemalloc behind it; with
-# BARE also NAME_bare, over no library at all. Each sees its own BENCH_SIDE_TERRACE, BENCH_SIDE_PEER, …
+# terrace_peer_pair(NAME name TERRACE target PEER library HEADER header SOURCES … [PAIR_SOURCES …] [JEMALLOC] [BARE]
+#   [THIRD library THIRD_SOURCES …]): the programs NAME_terrace and NAME_peer; with JEMALLOC also NAME_jemalloc, the same source over plain malloc with Debian's jemalloc behind it; with
+# BARE also NAME_bare, over no library at all; with THIRD also NAME_library, of the sources that all have and of its own in the
+# place of the pair's. Each sees its own BENCH_SIDE_TERRACE, BENCH_SIDE_PEER, …
 #
 # The peers' programs see neither our headers nor our libraries: they are found where Debian puts them, and nowhere else (an
 # installed Terrace in /usr/local has the same names). Without the peer's -dev package the pair is left out, and bench/run
 # says so.
 function(terrace_peer_pair)
-  cmake_parse_arguments(ARG "JEMALLOC;BARE" "NAME;TERRACE;PEER;HEADER" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "JEMALLOC;BARE" "NAME;TERRACE;PEER;HEADER;THIRD" "SOURCES;PAIR_SOURCES;THIRD_SOURCES" ${ARGN})
   set(_debian_only PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE} /usr/lib64 /usr/lib NO_DEFAULT_PATH)
   find_library(TERRACE_PEER_${ARG_PEER} NAMES lib${ARG_PEER}.so ${_debian_only})
   if(NOT TERRACE_PEER_${ARG_PEER} OR NOT EXISTS /usr/include/${ARG_HEADER})
@@ -27,9 +28,23 @@ function(terrace_peer_pair)
   if(ARG_BARE)
     list(APPEND _sides BARE)
   endif()
+  if(ARG_THIRD)
+    string(TOUPPER ${ARG_THIRD} _third)
+    find_library(TERRACE_PEER_${ARG_THIRD} NAMES lib${ARG_THIRD}.so ${_debian_only})
+    if(TERRACE_PEER_${ARG_THIRD})
+      list(APPEND _sides ${_third})
+    else()
+      message(STATUS "bench: ${ARG_NAME}_${ARG_THIRD} left out: lib${ARG_THIRD}-dev is not installed")
+    endif()
+  endif()
   foreach(_side IN LISTS _sides)
     string(TOLOWER ${ARG_NAME}_${_side} _program)
-    add_executable(${_program} ${ARG_SOURCES})
+    if(ARG_THIRD AND _side STREQUAL _third)
+      add_executable(${_program} ${ARG_SOURCES} ${ARG_THIRD_SOURCES})
+      target_link_libraries(${_program} PRIVATE ${TERRACE_PEER_${ARG_THIRD}})
+    else()
+      add_executable(${_program} ${ARG_SOURCES} ${ARG_PAIR_SOURCES})
+    endif()
     target_compile_features(${_program} PRIVATE cxx_std_20 c_std_11)
     target_compile_definitions(${_program} PRIVATE _GNU_SOURCE BENCH_SIDE_${_side})
     # Without -fno-builtin a compiler that knows malloc may drop a malloc and a free that do nothing in between.

@@ -48,7 +48,13 @@ function scaling_of_machine(group,   scenarios, s, count, one, two, best) {
 
 function heading(title, third) {
     printf "\n%s%-37.37s%11s%11s%11s%15s%15s%15s%s\n", bold, title, "Terrace", third, "peer", "/ " third, "/ peer", \
-        third == "bare" ? "" : "2 threads", plain
+        third == "bare" || third == "lmdb" ? "" : "2 threads", plain
+}
+
+# A group has the title of its program and variant ("bench_kv/disk"), or of its variant, or of its program.
+function title_of(program, variant) {
+    if ((program "/" variant) in title) return title[program "/" variant]
+    return variant in title ? title[variant] : program in title ? title[program] : program
 }
 
 FNR == NR { ns[$1, $2, $3, $4] = $5; measured[$2, $3] = 1; has[$1, $2, $3] = 1; next }
@@ -81,8 +87,8 @@ END {
         if (!rows[group] || !(group in measured)) continue
         split(group, part, SUBSEP)
         machine = scaling_of_machine(group)
-        third = ("bare", group) in has ? "bare" : "jemalloc"
-        heading(part[2] in title ? title[part[2]] : part[1] in title ? title[part[1]] : "transactions", third)
+        third = ("bare", group) in has ? "bare" : ("lmdb", group) in has ? "lmdb" : "jemalloc"
+        heading(title_of(part[1], part[2]), third)
         for (r = 1; r <= rows[group]; ++r) {
             scenario = row[group, r]
             ours = ns["terrace", group, scenario]

@@ -6,16 +6,9 @@
  * other half of the processor's core makes batches slower, none faster. In memory a batch is long enough to fill the log
  * several times, so that what a full log costs is in it; on disk it is as long as the peer's milliseconds allow.
  *
- * "memory" is a pool on tmpfs whose cache lines are flushed. The peer takes only MAP_SYNC for an answer when it asks whether
- * memory is durable, so it is told, in the environment, before it is loaded. */
-#include <errno.h>
+ * "memory" is a pool on tmpfs whose cache lines are flushed. */
 #include <libpmemobj.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "bench_pool.h"
 
@@ -57,17 +50,6 @@ struct bench {
 void give_up(const char* what) {
     fprintf(stderr, "bench_pool_" SIDE ": %s: %s: %s\n", what, strerror(errno), pmemobj_errormsg());
     exit(1);
-}
-
-double now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void must(int is_good, const char* what) {
-    if (!is_good)
-        give_up(what);
 }
 
 /* ---- the operations ---- */
@@ -357,13 +339,7 @@ int main(int count, char** arguments) {
         return 2;
     }
     const int is_on_disk = strcmp(arguments[4], "disk") == 0;
-    const char* const is_durable = is_on_disk ? "0" : "1";
-    const char* const told = getenv("PMEM_IS_PMEM_FORCE");
-    if (told == NULL || strcmp(told, is_durable) != 0) {
-        setenv("PMEM_IS_PMEM_FORCE", is_durable, 1);
-        execv("/proc/self/exe", arguments);
-        give_up("cannot start itself again");
-    }
+    start_again_on(is_on_disk, arguments);
     only = arguments[5];
     measure(arguments[1], arguments[2], atof(arguments[3]) / 100, is_on_disk);
     return 0;

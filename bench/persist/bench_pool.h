@@ -2,18 +2,7 @@
 #ifndef BENCH_POOL_H
 #define BENCH_POOL_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#if defined(BENCH_SIDE_TERRACE)
-#define SIDE "terrace"
-#else
-#define SIDE "peer"
-#endif
-
-/* Ends the program with what was done, errno and the library's message. */
-void give_up(const char* what);
-double now_ns(void);
+#include "side.h"
 
 /* ns from the call of pmemobj_open to the end of the first allocation, of a pool of 2 GiB (or `share` of it) that is full of
  * objects of 64 B but for a few. The pool is made in `memory_directory`, and copied to `disk_directory` when that is not NULL;

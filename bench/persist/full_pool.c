@@ -3,24 +3,12 @@
  * The pool is filled once for all rounds, in memory: on disk it would take the peer most of an hour. A pool may lie anywhere,
  * so the one on disk is a copy. One object in 16,384, all over the pool, is freed again: an allocation finds room, but the
  * heap is far from empty. */
-#include <errno.h>
-#include <fcntl.h>
 #include <libpmemobj.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "bench_pool.h"
 
 enum { OBJECT = 64, IN_ONE_TRANSACTION = 2000, FREED_AGAIN = 16384, OPENS = 12 };
 static const size_t pool_bytes = (size_t)2 << 30;
-
-static int exists(const char* path) {
-    struct stat status;
-    return stat(path, &status) == 0;
-}
 
 /* Whether `count` objects could be allocated in one transaction; the last of them. */
 static int allocate_some(PMEMobjpool* pop, unsigned count, PMEMoid* last) {
@@ -61,23 +49,6 @@ static void fill(const char* path, size_t bytes) {
     pmemobj_close(pop);
 }
 
-static void copy_file(const char* from_path, const char* to_path) {
-    const int from = open(from_path, O_RDONLY);
-    const int to = open(to_path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    const size_t part = (size_t)4 << 20;
-    char* const bytes = malloc(part);
-    if (from < 0 || to < 0 || bytes == NULL)
-        give_up(to_path);
-    for (ssize_t count; (count = read(from, bytes, part)) != 0;)
-        if (count < 0 || write(to, bytes, (size_t)count) != count)
-            give_up(to_path);
-    if (fsync(to) != 0)
-        give_up(to_path);
-    free(bytes);
-    close(from);
-    close(to);
-}
-
 static double ns_to_open_and_allocate(const char* path) {
     const double begin = now_ns();
     PMEMobjpool* const pop = pmemobj_open(path, "bench");
@@ -97,11 +68,11 @@ double ns_to_open_a_full_pool(const char* memory_directory, const char* disk_dir
     char path[4096];
     char disk_path[4096];
     snprintf(path, sizeof path, "%s/full-pool-" SIDE, memory_directory);
-    if (!exists(path))
+    if (!file_exists(path))
         fill(path, bytes);
     if (disk_directory != NULL) {
         snprintf(disk_path, sizeof disk_path, "%s/full-pool-" SIDE, disk_directory);
-        if (!exists(disk_path))
+        if (!file_exists(disk_path))
             copy_file(path, disk_path);
     }
     double best = 1e18;
