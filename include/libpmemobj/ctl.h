@@ -18,6 +18,9 @@
  *     sds.at_create             rw   int        kept, no effect: unsafe shutdowns are no danger to these pools
  *     fallocate.at_create       rw   int        0: a new file is sparse, its blocks are taken as they are used
  *     copy_on_write.at_open     rw   int        nothing that is stored reaches the file; gone at close
+ *     working_copy.limit        rw   uint64_t   bytes of DRAM that the private pages of a pool opened later may
+ *                                               take (docs/working-copy.md), 0: no limit, else at least 4 MiB.
+ *                                               Default: half of what the machine or its memory cgroup allows
  *     heap.arenas_assignment_type rw enum pobj_arenas_assignment_type (thread, global), of pools opened later
  *     heap.arenas_default_max   rw   unsigned   how many arenas a pool that is opened later has
  *
@@ -36,6 +39,7 @@
  *     heap.narenas.total        r-   unsigned   how many at all
  *     heap.narenas.max          rw   unsigned   how many there may be; at most 65535
  *     heap.size.granularity     rw   uint64_t   bytes by which a pool grows, 0 or at least PMEMOBJ_MIN_PART
+ *     heap.size.limit           rw   uint64_t   bytes up to which a pool grows by itself; 0, the default: never (Terrace's)
  *     heap.size.extend          exec uint64_t   grows the pool by so many bytes. EINVAL: under PMEMOBJ_MIN_PART
  *     stats.enabled             rw   enum pobj_stats_enabled (transient, both, persistent, disabled). These
  *                                               figures come from the heap itself: exact however it is set

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "persist/pool/api_pool.hpp"
 #include "persist/pool/api_support.hpp"
 #include "persist/pool/ctl.hpp"
 #include "persist/pool/ctl_settings.hpp"
@@ -21,10 +22,10 @@ namespace {
 
 // The root object is an ordinary block that the root page points to; it is not part of the iteration.
 PMEMoid root_object(Pool& pool, size_t size) {
-    terrace::LockGuard guard(pool.root_lock);
-    RootPage page = read_root_page(pool);
-    const uint64_t old_offset = page.root_offset;
-    const uint64_t old_bytes = page.root_bytes;
+    terrace::LockGuard guard(pool.root_object_lock);
+    const RootPage before = read_root_page(pool);
+    const uint64_t old_offset = before.root_offset;
+    const uint64_t old_bytes = before.root_bytes;
     if (size == 0 && old_offset == 0) {
         fail(EINVAL, "pmemobj_root: size 0, and the pool has no root object yet");
         return OID_NULL;
@@ -49,11 +50,14 @@ PMEMoid root_object(Pool& pool, size_t size) {
     pool.heap.log_allocation(record, block, kRootTypeNumber);
     if (has_old)
         pool.heap.log_free(record, old_block);
-    page.root_offset = block.offset;
-    page.root_bytes = size;
-    log_root_page(pool, record, page);
-    if (error == 0)
+    if (error == 0) {
+        terrace::LockGuard page_guard(pool.root_lock);
+        RootPage page = read_root_page(pool);  // the allocation may have made the pool grow
+        page.root_offset = block.offset;
+        page.root_bytes = size;
+        log_root_page(pool, record, page);
         error = commit_record(pool, record);
+    }
     if (error != 0) {
         pool.heap.release(block);
         errno = error;
@@ -82,6 +86,11 @@ PMEMobjpool* configured(Pool* pool, const char* new_file) {
 
 }  // namespace
 
+PMEMobjpool* terrace::persist::open_configured(const char* path, const char* layout, Access access) {
+    read_environment_once();
+    return configured(open_pool(path, layout, access), nullptr);
+}
+
 #pragma GCC visibility push(default)
 
 PMEMobjpool* pmemobj_create(const char* path, const char* layout, size_t poolsize, mode_t mode) {
@@ -90,8 +99,7 @@ PMEMobjpool* pmemobj_create(const char* path, const char* layout, size_t poolsiz
 }
 
 PMEMobjpool* pmemobj_open(const char* path, const char* layout) {
-    read_environment_once();
-    return configured(open_pool(path, layout), nullptr);
+    return open_configured(path, layout, copy_on_write_at_open() ? Access::kCopyOnWrite : Access::kReadWrite);
 }
 
 void pmemobj_close(PMEMobjpool* pop) {

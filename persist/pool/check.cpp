@@ -211,7 +211,7 @@ int check_pool_file(const char* path, const char* layout) {
         return -1;
     }
     int result = -1;
-    if (flock(file, LOCK_EX | LOCK_NB) != 0)
+    if (flock(file, LOCK_SH | LOCK_NB) != 0)
         fail(errno, "%s: %s", path, errno == EWOULDBLOCK ? "already open" : strerror(errno));
     else
         result = check_open_file(file, path, layout);

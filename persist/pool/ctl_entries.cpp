@@ -131,6 +131,7 @@ constexpr CtlEntry kEntries[] = {
     {"sds.at_create", kProcess, get_process<&P::shutdown_state_at_create>, set_process<&P::shutdown_state_at_create>, nullptr, parse_boolean, kBoolean},
     {"fallocate.at_create", kProcess, get_process<&P::fallocate_at_create>, set_process<&P::fallocate_at_create>, nullptr, parse_boolean, kBoolean},
     {"copy_on_write.at_open", kProcess, get_process<&P::copy_on_write_at_open>, set_process<&P::copy_on_write_at_open>, nullptr, parse_boolean, kBoolean},
+    {"working_copy.limit", kProcess, get_working_copy_limit, set_working_copy_limit, nullptr, parse_bytes, "a number of bytes, 0 for no limit"},
     {"heap.arenas_assignment_type", kProcess, get_process<&P::arenas_assignment>, set_assignment, nullptr, parse_assignment, "thread or global"},
     {"heap.arenas_default_max", kProcess, get_default_arenas, set_default_arenas, nullptr, parse_unsigned, kNumber},
 
@@ -144,6 +145,7 @@ constexpr CtlEntry kEntries[] = {
     {"heap.narenas.total", kPool, get_arenas, nullptr, nullptr, nullptr, nullptr},
     {"heap.narenas.max", kPool, get_most_arenas, set_most_arenas, nullptr, parse_unsigned, kNumber},
     {"heap.size.granularity", kPool, get_growth, set_growth, nullptr, parse_bytes, "a number of bytes"},
+    {"heap.size.limit", kPool, get_pool<&S::growth_limit>, set_pool<&S::growth_limit>, nullptr, parse_bytes, "a number of bytes"},
     {"heap.size.extend", kPool, nullptr, nullptr, extend_heap, nullptr, nullptr},
     {"stats.enabled", kPool, get_pool<&S::statistics>, set_statistics, nullptr, parse_statistics, "transient, both, persistent or disabled"},
     {"stats.heap.curr_allocated", kPool, get_allocated_bytes, nullptr, nullptr, nullptr, nullptr},

@@ -51,13 +51,12 @@ int commit_region(Pool& pool, const Region& region) {
     return error;
 }
 
-}  // namespace
-
-int extend_pool(Pool& pool, uint64_t bytes) {
-    LockGuard registry(registry_lock());
-    LockGuard guard(pool.root_lock);
-    if (pool.frozen.load(std::memory_order_relaxed))
-        return fail(EPERM, "a forked child sees a frozen copy of the pool and cannot change it");
+// REQUIRES: registry_lock() and root_lock are held.
+int extend_locked(Pool& pool, uint64_t bytes) {
+    if (int error = refuse_changes(pool))
+        return error;
+    if (pool.access == Access::kCopyOnWrite)
+        return fail(EROFS, "a pool that is open copy-on-write cannot grow");
     if (bytes == 0)
         return fail(EINVAL, "a pool cannot grow by 0 bytes");
     const Region& last = pool.media.regions.last();
@@ -84,6 +83,30 @@ int extend_pool(Pool& pool, uint64_t bytes) {
     pool.media.regions.add(region);
     update_registered_bytes(pool);
     return 0;
+}
+
+}  // namespace
+
+int extend_pool(Pool& pool, uint64_t bytes) {
+    LockGuard registry(registry_lock());
+    LockGuard guard(pool.root_lock);
+    return extend_locked(pool, bytes);
+}
+
+bool grow_by_itself(Pool& pool, uint64_t bytes, uint64_t seen_bytes) {
+    const uint64_t limit = pool.settings.growth_limit.load(std::memory_order_relaxed);
+    if (seen_bytes >= limit || bytes >= limit)
+        return false;
+    LockGuard registry(registry_lock());
+    LockGuard guard(pool.root_lock);
+    const uint64_t now = pool.bytes();
+    if (now != seen_bytes)
+        return true;
+    // The region's tables, and the rest of a page.
+    const uint64_t needed = bytes + bytes / 64 + kSmallestRegion;
+    const uint64_t step = pool.settings.growth_bytes.load(std::memory_order_relaxed);
+    const uint64_t grown = std::min(std::max(needed, step), limit - now);
+    return step != 0 && grown >= needed && extend_locked(pool, grown) == 0;
 }
 
 }  // namespace terrace::persist

@@ -68,9 +68,10 @@ uint32_t take_place(Slab& slab) {
 
 }  // namespace
 
-bool Heap::start(const PoolHome& pool, uint64_t most_bytes, Commit commit, void* context) {
+bool Heap::start(const PoolHome& pool, uint64_t most_bytes, Commit commit, Grow grow, void* context) {
     pool_ = &pool;
     commit_ = commit;
+    grow_ = grow;
     commit_context_ = context;
     // Each region may end in a segment that is not full.
     most_segments_ = most_bytes / (kSegmentPages * kPageBytes) + kMostRegions + 1;
@@ -116,13 +117,17 @@ uint32_t Heap::slot_for_type(uint64_t type_number) {
 }
 
 Block Heap::reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena) {
-    const Block block = try_reserve(bytes, type_number, alignment, arena);
-    if (block.offset != 0)
+    Block block = try_reserve(bytes, type_number, alignment, arena);
+    if (block.offset != 0) [[likely]]
         return block;
     // Full, or all that is free lies in the slabs of other arenas.
+    const uint64_t seen_bytes = pool_->regions.end();
     give_up_arena_slabs();
     give_back_retired(1);
-    return try_reserve(bytes, type_number, alignment, arena);
+    block = try_reserve(bytes, type_number, alignment, arena);
+    if (block.offset == 0 && grow_(commit_context_, bytes + alignment, seen_bytes))
+        block = try_reserve(bytes, type_number, alignment, arena);
+    return block;
 }
 
 Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena) {

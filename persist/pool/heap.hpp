@@ -58,8 +58,10 @@ class Heap {
     // `commit` makes a record durable (0 or an errno): the heap writes records of its own when it gives slabs
     // back and when it first uses a segment.
     using Commit = int (*)(void* context, RecordBuilder& record);
+    // Makes room for an object of `bytes` if the pool may grow by itself. `seen_bytes`: the pool's size when there was none.
+    using Grow = bool (*)(void* context, uint64_t bytes, uint64_t seen_bytes);
     // `most_bytes`: to which the pool may ever grow.
-    [[nodiscard]] bool start(const PoolHome& pool, uint64_t most_bytes, Commit commit, void* context);
+    [[nodiscard]] bool start(const PoolHome& pool, uint64_t most_bytes, Commit commit, Grow grow, void* context);
     void stop();
 
     // A block that nobody else has; offset 0 when the heap is full. `alignment` a power of two. `arena`: a
@@ -179,6 +181,7 @@ class Heap {
     std::atomic<uint32_t> retired_count_{0};
     Slab* spare_slabs_ = nullptr;
     Commit commit_ = nullptr;
+    Grow grow_ = nullptr;
     void* commit_context_ = nullptr;
     struct SlabBatch {
         SlabBatch* next;

@@ -36,16 +36,15 @@ void PageLog::stop() {
     mirror_ = nullptr;
 }
 
-int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
-    REQUIRES(builder.padded_bytes() <= largest_record());
-    if (!builder.pad())
-        return ENOMEM;
+// REQUIRES: lock_ is held, record.pad() was true.
+int PageLog::append_locked(RecordBuilder& builder, Waiter* waiter) {
     const uint64_t bytes = builder.padded_bytes();
-    LockGuard guard(lock_);
-    while (appended_ + bytes > pool_->superblock->log_bytes) {
+    while (lost_ == 0 && appended_ + bytes > pool_->superblock->log_bytes) {
         if (int error = checkpoint_locked())
             return error;
     }
+    if (lost_ != 0)
+        return lost_;
     if (pool_->failed.load(std::memory_order_relaxed) != 0) [[unlikely]] {
         if (int error = clear_withdrawn())
             return error;
@@ -55,12 +54,29 @@ int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
                      pool_->superblock->log_offset + appended_, pool_->superblock->log_seed);
     memcpy(mirror_ + appended_, record, bytes);
     appended_ += bytes;
-    Waiter me{appended_};
-    me.next = waiters_;
-    waiters_ = &me;
+    if (pool_->pins != nullptr) [[unlikely]]
+        note_logged(builder.reader());
+    if (waiter != nullptr) {
+        waiter->end = appended_;
+        waiter->next = waiters_;
+        waiters_ = waiter;
+    }
+    return 0;
+}
+
+int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
+    REQUIRES(builder.padded_bytes() <= largest_record());
+    if (!builder.pad())
+        return ENOMEM;
+    LockGuard guard(lock_);
+    Waiter me{};
+    if (int error = append_locked(builder, &me))
+        return error;
+    if (extension != nullptr && pool_->pins != nullptr)
+        note_logged(extension->reader());
     while (!me.settled) {
         if (leader_at_work_)
-            wait();
+            wait_for_change();
         else
             lead();
     }
@@ -70,6 +86,36 @@ int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     if (extension != nullptr)
         apply_metadata(extension->reader());
     return 0;
+}
+
+int PageLog::append(RecordBuilder& builder, uint64_t& ticket) {
+    REQUIRES(builder.padded_bytes() <= largest_record());
+    if (!builder.pad())
+        return ENOMEM;
+    LockGuard guard(lock_);
+    if (int error = append_locked(builder, nullptr))
+        return error;
+    ticket = last_appended_unwaited_ = next_sequence_ - 1;
+    apply_metadata(builder.reader());
+    return 0;
+}
+
+int PageLog::wait(uint64_t ticket) {
+    LockGuard guard(lock_);
+    while (lost_ == 0 && durable_sequence_ < ticket) {
+        if (ticket >= next_sequence_)
+            return EINVAL;  // nobody was given that one
+        if (leader_at_work_)
+            wait_for_change();
+        else
+            lead();
+    }
+    return durable_sequence_ >= ticket ? 0 : lost_;
+}
+
+bool PageLog::is_durable(uint64_t ticket) {
+    LockGuard guard(lock_);
+    return durable_sequence_ >= ticket;
 }
 
 void PageLog::lead() {
@@ -85,7 +131,7 @@ void PageLog::lead() {
         durable_ = to;
         durable_sequence_ = last;
     } else {
-        withdraw_from(from);
+        withdraw_from(from, error);
     }
     settle_waiters(error);
     pthread_cond_broadcast(&changed_);
@@ -114,13 +160,20 @@ int PageLog::write_group(uint64_t from, uint64_t to) {
 }
 
 // REQUIRES: lock_ is held. Everything appended and not durable is taken back: nobody was told that it is committed.
-void PageLog::withdraw_from(uint64_t from) {
+void PageLog::withdraw_from(uint64_t from, int error) {
+    if (last_appended_unwaited_ > durable_sequence_ && lost_ == 0) {
+        lost_ = error;
+        log_error(
+            "a pool's log cannot be written (%s): transactions that were committed without waiting are lost, "
+            "and nothing more can be committed until the pool is opened again",
+            strerror(error));
+    }
     memset(mirror_ + from, 0, appended_ - from);
     withdrawn_end_ = std::max(withdrawn_end_, appended_);
     appended_ = from;
     next_sequence_ = durable_sequence_ + 1;
-    if (const int error = clear_withdrawn())
-        log_error("a pool's log cannot be written (%s): every commit fails until it can", strerror(error));
+    if (const int failure = clear_withdrawn())
+        log_error("a pool's log cannot be written (%s): every commit fails until it can", strerror(failure));
 }
 
 // REQUIRES: lock_ is held. What was withdrawn may have reached the medium: it must not be found there by recovery.
@@ -130,6 +183,14 @@ int PageLog::clear_withdrawn() {
     if (error == 0)
         withdrawn_end_ = 0;
     return error;
+}
+
+// REQUIRES: lock_ is held.
+void PageLog::note_logged(EntryReader reader) {
+    for (EntryView entry; reader.next(entry);) {
+        if (entry.bytes() != 0)
+            pool_->pins->note_logged(entry.offset, entry.bytes());
+    }
 }
 
 void PageLog::apply_metadata(EntryReader reader) {
@@ -171,10 +232,12 @@ int PageLog::patch_homes(uint64_t end) {
 int PageLog::checkpoint_locked() {
     while (leader_at_work_ || durable_ < appended_) {
         if (leader_at_work_)
-            wait();
+            wait_for_change();
         else
             lead();
     }
+    if (lost_ != 0)
+        return lost_;
     if (durable_ == 0)
         return 0;
     // From here to the end the lock is held, so nothing is appended: durable_ == appended_ stays true.
@@ -192,6 +255,8 @@ int PageLog::checkpoint_locked() {
         return error;
     watermark_ = settled;
     appended_ = durable_ = 0;
+    if (pool_->pins != nullptr)
+        pool_->pins->log_is_home();
     return 0;
 }
 

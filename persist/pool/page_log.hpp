@@ -28,6 +28,13 @@ class PageLog {
     // commit fails too.
     [[nodiscard]] int commit(RecordBuilder& record, const RecordBuilder* extension = nullptr);
 
+    // The same without waiting: on 0 the record is in the log, its heap metadata is in the working copy, and it is
+    // durable once wait(ticket) is 0, or anything that was committed later is. The effects are seen before they are
+    // durable, so when the medium fails the log is lost for good: every later commit and wait fails with that errno.
+    [[nodiscard]] int append(RecordBuilder& record, uint64_t& ticket);
+    [[nodiscard]] int wait(uint64_t ticket);
+    bool is_durable(uint64_t ticket);
+
     // ENSURES: on 0, every record committed before the call is durable at home and below the durable watermark.
     [[nodiscard]] int checkpoint();
 
@@ -46,16 +53,18 @@ class PageLog {
         bool settled = false;
     };
 
+    [[nodiscard]] int append_locked(RecordBuilder& record, Waiter* waiter);
     void lead();  // REQUIRES: lock_ is held and nobody leads; lets go of lock_ meanwhile
     void settle_waiters(int error);
     [[nodiscard]] int write_group(uint64_t from, uint64_t to);
     [[nodiscard]] int checkpoint_locked();
     [[nodiscard]] int patch_homes(uint64_t end);
-    void withdraw_from(uint64_t from);
+    void withdraw_from(uint64_t from, int error);
     [[nodiscard]] int clear_withdrawn();
+    void note_logged(EntryReader reader);
     void apply_metadata(EntryReader reader);
     [[nodiscard]] int patch_entries(EntryReader reader);
-    void wait() { pthread_cond_wait(&changed_, lock_.native()); }
+    void wait_for_change() { pthread_cond_wait(&changed_, lock_.native()); }
 
     PoolHome* pool_ = nullptr;
     char* mirror_ = nullptr;
@@ -69,6 +78,8 @@ class PageLog {
     uint64_t next_sequence_ = 1;
     uint64_t durable_sequence_ = 0;  // this and every smaller one
     uint64_t watermark_ = 0;
+    uint64_t last_appended_unwaited_ = 0;  // the sequence of the latest record that append() took
+    int lost_ = 0;                         // the errno with which records of append() were lost
     bool leader_at_work_ = false;
     FilePatcher patcher_;
     GrowBuffer extension_;  // read back by a checkpoint

@@ -1,6 +1,6 @@
-// Creating, opening and closing pools. See pool.hpp.
-// Creating: the file is laid out and synced first, the superblock comes last, so that a crash leaves a file
-// that is no pool. Opening: everything that can be refused is refused before the first write.
+// Opening and closing pools. See pool.hpp.
+// Everything that can be refused is refused before the first write. A pool that is opened for reading only, or
+// copy-on-write, is recovered in private memory: its file is never written.
 #include "persist/pool/pool.hpp"
 
 #include <errno.h>
@@ -11,234 +11,215 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <new>
 
 #include "persist/pool/error_message.hpp"
+#include "persist/pool/identity.hpp"
 #include "persist/pool/mapping.hpp"
+#include "persist/pool/memory_limit.hpp"
 #include "persist/pool/pmem_stores.hpp"
+#include "persist/pool/pool_start.hpp"
 #include "persist/pool/recovery.hpp"
 #include "persist/pool/registry.hpp"
-#include "persist/pool/root_page.hpp"
 #include "persist/pool/superblock.hpp"
 #include "src/files.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
-namespace {
 
-int lock_file(int file, const char* path) {
-    if (flock(file, LOCK_EX | LOCK_NB) == 0)
+int lock_file(const OpenedFile& opened) {
+    const int how = opened.access == Access::kReadWrite ? LOCK_EX : LOCK_SH;
+    if (flock(opened.file, how | LOCK_NB) == 0)
         return 0;
     if (errno == EWOULDBLOCK)
-        return fail(EWOULDBLOCK, "%s: already open, here or in another process", path);
-    return fail(errno, "%s: cannot be locked: %s", path, strerror(errno));
+        return fail(EWOULDBLOCK, "%s: already open, here or in another process", opened.path);
+    return fail(errno, "%s: cannot be locked: %s", opened.path, strerror(errno));
 }
 
-int write_zeros(int file, uint64_t offset, uint64_t bytes) {
-    alignas(kPageBytes) static const char zeros[64 << 10] = {};
-    while (bytes > 0) {
-        const uint64_t part = std::min<uint64_t>(bytes, sizeof zeros);
-        if (int error = medium::write_file(file, zeros, part, offset))
-            return error;
-        offset += part;
-        bytes -= part;
-    }
+namespace {
+
+int file_bytes_of(const OpenedFile& opened, uint64_t& bytes) {
+    struct stat status;
+    if (fstat(opened.file, &status) != 0)
+        return fail(errno, "%s: %s", opened.path, strerror(errno));
+    bytes = static_cast<uint64_t>(status.st_size) / kPageBytes * kPageBytes;
     return 0;
 }
 
-// A name that a crash may not forget.
-void sync_directory_of(const char* path) {
-    char directory[4096];
-    const char* slash = strrchr(path, '/');
-    const auto length = slash == nullptr ? 0 : static_cast<size_t>(slash - path);
-    if (length >= sizeof directory)
-        return;
-    memcpy(directory, path, length);
-    directory[length] = 0;
-    const char* name = slash == nullptr ? "." : length == 0 ? "/" : directory;
-    const int file = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (file < 0)
-        return;
-    fsync(file);
-    close(file);
-}
-
-// The log is really written, not only reserved: a later fdatasync then has no metadata to write. Page descriptors are
-// formatted when their segment is first used, so that a large pool is made as quickly as a small one.
-int lay_out(int file, Superblock& superblock) {
-    const uint64_t log_end = superblock.log_offset + superblock.log_bytes;
-    if (int error = write_zeros(file, 0, log_end))
+// The regions that a recovered root page tells.
+int find_regions(const OpenedFile& opened, const RootPage& page, const Superblock& superblock,
+                 Regions& regions) {
+    uint64_t file_bytes = 0;
+    if (int error = file_bytes_of(opened, file_bytes))
         return error;
-    const WatermarkSlot slot = make_watermark(0, superblock.log_seed);
-    for (uint64_t offset : kWatermarkOffset) {
-        if (int error = medium::write_file(file, &slot, sizeof slot, offset))
-            return error;
-    }
-    const RootPage page = first_root_page(superblock);
-    if (int error = medium::write_file(file, &page, sizeof page, kRootOffset))
-        return error;
-    Region region;
-    if (!plan_region(log_end, superblock.created_bytes, 0, region))
-        return EINVAL;
-    if (int error = write_segment_table(file, region, superblock.log_seed))
-        return error;
-    if (int error = medium::sync_file(file))
-        return error;
-    return write_superblocks(file, superblock);
-}
-
-// After recovery: the regions that the file has.
-int find_regions(int file, const char* path, const Superblock& superblock, Regions& regions) {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return fail(errno, "%s: %s", path, strerror(errno));
-    RootPage page;
-    if (int error = medium::read_file(file, &page, sizeof page, kRootOffset))
-        return fail(error, "%s: the root page cannot be read: %s", path, strerror(error));
-    if (int error = judge_root_page(path, page, superblock, static_cast<uint64_t>(status.st_size)))
+    if (int error = judge_root_page(opened.path, page, superblock, file_bytes))
         return error;
     const bool is_consistent =
         regions.start(superblock.log_offset + superblock.log_bytes, page.region_end, page.region_count);
-    return is_consistent ? 0 : fail(EINVAL, "%s: damaged regions", path);
+    return is_consistent ? 0 : fail(EINVAL, "%s: the pool's regions contradict each other", opened.path);
 }
 
-Pool* start_pool(int file, const char* path, const Superblock& superblock, uint64_t last_sequence) {
-    if (pool_with_identity(superblock.identity_low) != nullptr) {
-        fail(EINVAL, "%s: a pool with the same identity is open: this is a copy of it", path);
-        return nullptr;
-    }
-    uint64_t pool_bytes;
-    {
-        Regions regions;
-        if (find_regions(file, path, superblock, regions) != 0)
-            return nullptr;
-        pool_bytes = regions.end();
-    }
-    Mapping mapping;
-    if (map_pool_file(file, path, pool_bytes, mapping) != 0)
-        return nullptr;
-    Pool* pool = new (mapping.base - kPoolStructBytes) Pool{};
-    pool->superblock = superblock;
-    pool->media.base = mapping.base;
-    pool->media.home = mapping.home;
-    pool->media.metadata = mapping.home != nullptr ? mapping.home : mapping.base;
-    pool->media.file = file;
-    pool->media.granularity = mapping.granularity;
-    pool->media.superblock = &pool->superblock;
-    pool->mapping = mapping;
-    int error = find_regions(file, path, superblock, pool->media.regions);
-    if (getrandom(&pool->run_id, sizeof pool->run_id, 0) != sizeof pool->run_id)
-        pool->run_id = reinterpret_cast<uintptr_t>(pool) ^ static_cast<uint64_t>(getpid()) << 32;
-    pool->run_id = (pool->run_id | 4) & ~1ull;
-    if (error != 0)
-        ;  // somebody changes the file under our hands
-    else if (mapping.granularity == Granularity::kCacheLine)
-        error = pool->lanes.start(pool->media, last_sequence) ? 0 : ENOMEM;
+int read_regions(const OpenedFile& opened, const Superblock& superblock, Regions& regions) {
+    RootPage page;
+    if (int error = medium::read_file(opened.file, &page, sizeof page, kRootOffset))
+        return fail(error, "%s: the root page cannot be read: %s", opened.path, strerror(error));
+    return find_regions(opened, page, superblock, regions);
+}
+
+// Recovery for a pool whose file is not to be changed.
+int replay_in_memory(const OpenedFile& opened, const Superblock& superblock, char* base) {
+    uint64_t watermark = 0;
+    bool log_is_empty = false;
+    if (int error = read_watermark(opened.file, opened.path, superblock.log_seed, watermark, log_is_empty))
+        return error;
+    if (log_is_empty)
+        return 0;
+    LogScan scan;
+    int error = scan.read(opened.file, opened.path, superblock, watermark);
+    MemoryPatcher patcher{base, superblock.log_seed};
+    if (error == 0 && (error = scan.replay(patcher)) != 0)
+        fail(error, "%s: the log cannot be read: %s", opened.path, strerror(error));
+    scan.release();
+    return error;
+}
+
+// REQUIRES: the pool has a file, a superblock and its regions.
+int start_log_and_heap(Pool& pool, uint64_t last_sequence) {
+    int error = 0;
+    if (pool.access != Access::kReadWrite)
+        ;  // nothing is ever written
+    else if (pool.media.granularity == Granularity::kCacheLine)
+        error = pool.lanes.start(pool.media, last_sequence) ? 0 : ENOMEM;
     else
-        error = pool->pages.start(pool->media, last_sequence);
-    const bool has_heap = pool->heap.start(
-        pool->media, mapping.most_bytes(),
+        error = pool.pages.start(pool.media, last_sequence);
+    if (error != 0)
+        return error;
+    const bool started = pool.heap.start(
+        pool.media, pool.mapping.most_bytes(),
         [](void* context, RecordBuilder& record) {
             return commit_record(*static_cast<Pool*>(context), record);
         },
-        pool);
-    if (error != 0 || !has_heap || !register_pool(*pool)) {
-        fail(error == 0 && has_heap ? EMFILE : ENOMEM, "%s: %s", path,
-             error == 0 && has_heap ? "too many pools are open" : "no memory to open the pool");
-        pool->pages.stop();
-        pool->lanes.stop();
-        if (has_heap)
-            pool->heap.stop();
+        [](void* context, uint64_t bytes, uint64_t seen_bytes) {
+            return grow_by_itself(*static_cast<Pool*>(context), bytes, seen_bytes);
+        },
+        &pool);
+    return started ? 0 : ENOMEM;
+}
+
+void bound_working_copy(Pool& pool, const char* path) {
+    if (pool.access != Access::kReadWrite)
+        return;  // its private pages have no home to go to
+    const auto bring_home = [](void* context) { return checkpoint(*static_cast<Pool*>(context)); };
+    pool.working_copy.start({&pool.media, &pool.mapping, bring_home, &pool}, working_copy_limit(), path);
+}
+
+void stop(Pool& pool) {
+    pool.working_copy.stop();
+    pool.pages.stop();
+    pool.lanes.stop();
+    pool.heap.stop();
+}
+
+// Fills in what an open pool knows about its medium, and finds its regions.
+int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblock, const Mapping& mapping) {
+    pool.superblock = superblock;
+    pool.access = opened.access;
+    pool.mapping = mapping;
+    pool.media.base = mapping.base;
+    pool.media.home = mapping.home;
+    pool.media.metadata = mapping.home != nullptr ? mapping.home : mapping.base;
+    pool.media.file = opened.file;
+    pool.media.granularity = mapping.granularity;
+    pool.media.superblock = &pool.superblock;
+    if (opened.access == Access::kReadWrite)
+        return read_regions(opened, superblock, pool.media.regions);
+    if (int error = replay_in_memory(opened, superblock, mapping.base))
+        return error;
+    const auto* page = reinterpret_cast<const RootPage*>(mapping.base + kRootOffset);
+    return find_regions(opened, *page, superblock, pool.media.regions);
+}
+
+// A copy of a pool that is open here gets an identity of its own, so that names lead to the right one.
+int tell_apart(const OpenedFile& opened, Superblock& superblock) {
+    if (opened.access != Access::kReadWrite)
+        return 0;  // done in memory, once it is mapped
+    const bool is_unfinished = superblock.former_identity != 0;
+    if (!is_unfinished && pool_with_identity(superblock.identity_low) == nullptr)
+        return 0;
+    Regions regions;
+    if (int error = read_regions(opened, superblock, regions))
+        return error;
+    return is_unfinished ? finish_new_identity(opened.file, opened.path, regions, superblock)
+                         : give_new_identity(opened.file, opened.path, regions, superblock);
+}
+
+}  // namespace
+
+Pool* start_pool(const OpenedFile& opened, Superblock& superblock, uint64_t last_sequence) {
+    if (tell_apart(opened, superblock) != 0)
+        return nullptr;
+    uint64_t bytes = 0;
+    Regions regions;
+    if (opened.access == Access::kReadWrite ? read_regions(opened, superblock, regions) != 0
+                                            : file_bytes_of(opened, bytes) != 0)
+        return nullptr;
+    if (opened.access == Access::kReadWrite)
+        bytes = regions.end();
+    Mapping mapping;
+    if (map_pool_file(opened.file, opened.path, bytes, mapping, opened.access == Access::kReadWrite) != 0)
+        return nullptr;
+    Pool* pool = new (mapping.base - kPoolStructBytes) Pool{};
+    int error = start_media(*pool, opened, superblock, mapping);
+    if (error != 0) {
         unmap_pool_file(mapping);
+        errno = error;
         return nullptr;
     }
-    log_info("%s: %llu bytes, %s granularity", path, static_cast<unsigned long long>(pool_bytes),
+    if (superblock.former_identity != 0 || pool_with_identity(superblock.identity_low) != nullptr)
+        give_new_identity_in_memory(mapping.base, opened.file, pool->media.regions, pool->superblock);
+    if (getrandom(&pool->run_id, sizeof pool->run_id, 0) != sizeof pool->run_id)
+        pool->run_id = reinterpret_cast<uintptr_t>(pool) ^ static_cast<uint64_t>(getpid()) << 32;
+    pool->run_id = (pool->run_id | 4) & ~1ull;
+    bound_working_copy(*pool, opened.path);
+    error = start_log_and_heap(*pool, last_sequence);
+    if (error != 0)
+        fail(error, "%s: no memory to open the pool", opened.path);
+    else if (!register_pool(*pool))
+        error = fail(EMFILE, "%s: too many pools are open", opened.path);
+    if (error != 0) {
+        stop(*pool);
+        unmap_pool_file(mapping);
+        errno = error;
+        return nullptr;
+    }
+    log_info("%s: %llu bytes, %s granularity", opened.path, static_cast<unsigned long long>(bytes),
              mapping.granularity == Granularity::kCacheLine ? "cache line" : "page");
     return pool;
 }
 
-// A file that exists, is long enough and begins with zeros may become a pool (size 0 given).
-int adopt_existing(int file, const char* path, uint64_t& bytes) {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return fail(errno, "%s: %s", path, strerror(errno));
-    bytes = static_cast<uint64_t>(status.st_size) / kPageBytes * kPageBytes;
-    if (!S_ISREG(status.st_mode) || bytes < kSmallestPool)
-        return fail(EINVAL, "%s: size 0 was given, and this is no file of at least %llu bytes", path,
-                    static_cast<unsigned long long>(kSmallestPool));
-    char head[kPageBytes];
-    if (int error = medium::read_file(file, head, sizeof head, 0))
-        return fail(error, "%s: %s", path, strerror(error));
-    for (char byte : head) {
-        if (byte != 0)
-            return fail(EEXIST, "%s: does not begin with zeros, so it is not overwritten", path);
-    }
+namespace {
+
+int recover(const OpenedFile& opened, Superblock& superblock, bool repair, uint64_t& last_sequence) {
+    if (opened.access != Access::kReadWrite)
+        return 0;
+    if (int error = recover_file(opened.file, opened.path, superblock, last_sequence))
+        return error;
+    if (!repair)
+        return 0;
+    log_error("%s: one copy of the superblock was damaged and is written again from the other", opened.path);
+    if (int error = write_superblocks(opened.file, superblock))
+        return fail(error, "%s: the superblock cannot be repaired: %s", opened.path, strerror(error));
     return 0;
 }
 
 }  // namespace
 
-Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t mode) {
+Pool* open_pool(const char* path, const char* layout, Access access) {
     const TellLibpmemAtTheEnd tell;
     LockGuard guard(registry_lock());
-    if (layout == nullptr)
-        layout = "";
-    if (strlen(layout) >= kLongestLayout) {
-        fail(EINVAL, "%s: the layout name has %zu characters; at most %zu are allowed", path, strlen(layout),
-             kLongestLayout - 1);
-        return nullptr;
-    }
-    const bool is_new = bytes != 0;
-    if (is_new && (bytes < kSmallestPool || bytes > INT64_MAX / 2)) {
-        fail(EINVAL, "%s: a pool of %llu bytes was asked for; the smallest has %llu", path,
-             static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(kSmallestPool));
-        return nullptr;
-    }
-    const int opened = open(path, (is_new ? O_CREAT | O_EXCL : 0) | O_RDWR | O_CLOEXEC, mode);
-    const int file = move_descriptor_up(opened);
-    if (file < 0 && opened >= 0 && is_new)
-        unlink(path);
-    if (file < 0) {
-        fail(errno, "%s: cannot be created: %s", path, strerror(errno));
-        return nullptr;
-    }
-    Superblock superblock;
-    int error = lock_file(file, path);
-    if (error == 0 && !is_new)
-        error = adopt_existing(file, path, bytes);
-    bytes = bytes / kPageBytes * kPageBytes;
-    if (error == 0 && bytes / kPageBytes >= UINT32_MAX)
-        error = fail(EINVAL, "%s: a pool of %llu bytes was asked for; the largest has 16 TiB", path,
-                     static_cast<unsigned long long>(bytes));
-    if (error == 0) {
-        error = reserve_file_blocks(file, 0, bytes);
-        if (error == 0) {
-            plan_superblock(superblock, bytes, layout);
-            error = lay_out(file, superblock);
-        }
-        if (error != 0)
-            fail(error, "%s: cannot be given %llu bytes: %s", path, static_cast<unsigned long long>(bytes),
-                 strerror(error));
-    }
-    Pool* pool = error == 0 ? start_pool(file, path, superblock, 0) : nullptr;
-    if (pool == nullptr) {
-        error = errno;
-        if (is_new)
-            unlink(path);
-        close(file);
-        errno = error;
-        return nullptr;
-    }
-    sync_directory_of(path);
-    return pool;
-}
-
-Pool* open_pool(const char* path, const char* layout) {
-    const TellLibpmemAtTheEnd tell;
-    LockGuard guard(registry_lock());
-    const int file = move_descriptor_up(open(path, O_RDWR | O_CLOEXEC));
-    if (file < 0) {
+    const int flags = (access == Access::kReadWrite ? O_RDWR : O_RDONLY | O_NONBLOCK) | O_CLOEXEC;
+    const OpenedFile opened{move_descriptor_up(open(path, flags)), path, access};
+    if (opened.file < 0) {
         fail(errno, "%s: cannot be opened: %s", path, strerror(errno));
         return nullptr;
     }
@@ -246,18 +227,12 @@ Pool* open_pool(const char* path, const char* layout) {
     uint64_t last_sequence = 0;
     bool repair = false;
     Pool* pool = nullptr;
-    if (lock_file(file, path) == 0 && read_superblock(file, path, layout, superblock, repair) == 0 &&
-        recover_file(file, path, superblock, last_sequence) == 0) {
-        if (repair) {
-            log_error("%s: one copy of the superblock was damaged and is written again from the other", path);
-            if (int error = write_superblocks(file, superblock))
-                fail(error, "%s: the superblock cannot be repaired: %s", path, strerror(error));
-        }
-        pool = start_pool(file, path, superblock, last_sequence);
-    }
+    if (lock_file(opened) == 0 && read_superblock(opened.file, path, layout, superblock, repair) == 0 &&
+        recover(opened, superblock, repair, last_sequence) == 0)
+        pool = start_pool(opened, superblock, last_sequence);
     if (pool == nullptr) {
         const int error = errno;
-        close(file);
+        close(opened.file);
         errno = error;
     }
     return pool;
@@ -287,6 +262,8 @@ int write_back(void* context, uint64_t offset, uint64_t bytes) {
 }
 
 int settle(Pool& pool) {
+    if (pool.access != Access::kReadWrite)
+        return 0;
     if (int error = checkpoint(pool))
         return error;
     if (int error = visit_written_pages(pool.mapping, write_back, &pool))
@@ -309,12 +286,11 @@ void close_pool(Pool& pool) {
     const bool is_ours = !pool.frozen.load(std::memory_order_relaxed);
     unregister_pool(pool);
     if (is_ours) {
+        pool.working_copy.stop();  // settling looks at the pages that are private
         if (int error = settle(pool))
             log_error("closing a pool: %s; what was committed is in its log", strerror(error));
     }
-    pool.pages.stop();
-    pool.lanes.stop();
-    pool.heap.stop();
+    stop(pool);
     const int file = pool.media.file;
     Mapping mapping = pool.mapping;
     if (!is_ours)

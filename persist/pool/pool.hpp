@@ -16,9 +16,16 @@
 #include "persist/pool/mapping.hpp"
 #include "persist/pool/page_log.hpp"
 #include "persist/pool/pool_settings.hpp"
+#include "persist/pool/working_copy.hpp"
 #include "src/mutex.hpp"
 
 namespace terrace::persist {
+
+enum class Access : uint8_t {
+    kReadWrite,
+    kReadOnly,     // others may read the same file; every change is refused
+    kCopyOnWrite,  // changes are seen by this process and forgotten at close
+};
 
 struct Pool {
     PoolHome media;
@@ -30,9 +37,12 @@ struct Pool {
     uint64_t run_id;  // even, different at every open: resets the persistent locks
     uint64_t
         registration;  // different for every pool that this process opens: tells it from one that was here before
+    Access access;
     std::atomic<bool> frozen;  // this process is a forked child of the one that opened the pool
     void* user_data;
     PoolSettings settings;
+    WorkingCopy working_copy;
+    Mutex root_object_lock;               // of the root object; taken before root_lock
     Mutex root_lock;                      // of the root page: root object and regions
     std::atomic<uint32_t> stripes[1024];  // order direct stores to the same cache line, see direct_store.cpp
 
@@ -57,7 +67,7 @@ inline Pool& pool_of(PMEMobjpool* handle) {
 
 // All return null (false) with errno and the message set.
 Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t mode);
-Pool* open_pool(const char* path, const char* layout);
+Pool* open_pool(const char* path, const char* layout, Access access = Access::kReadWrite);
 void close_pool(Pool& pool);
 // 1 sound, 0 not, -1 cannot tell.
 int check_pool_file(const char* path, const char* layout);
@@ -65,9 +75,17 @@ int check_pool_file(const char* path, const char* layout);
 // Grows the pool and its file by at least `bytes`: a region more. 0, or an errno with the message set and nothing
 // changed: ENOSPC, ENOMEM beyond the addresses that were set aside or the 64th region, EINVAL for 0. Other threads go on.
 [[nodiscard]] int extend_pool(Pool& pool, uint64_t bytes);
+// As far as the pool's settings let it: true when there may be room for an object of `bytes` now. `seen_bytes`: the
+// pool's size when there was none; if it has grown since, that is enough. REQUIRES: root_lock is not held.
+[[nodiscard]] bool grow_by_itself(Pool& pool, uint64_t bytes, uint64_t seen_bytes);
 
-// 0 or an errno with the message set. ENSURES: on 0 the record is durable and its heap metadata can be read.
-[[nodiscard]] int commit_record(Pool& pool, RecordBuilder& record);
+// 0 or an errno with the message set. ENSURES: on 0 the record is durable and its heap metadata can be read. With a
+// `ticket` that is 0 it need not be durable yet: the ticket is then not 0, and wait_until_durable tells.
+[[nodiscard]] int commit_record(Pool& pool, RecordBuilder& record, uint64_t* ticket = nullptr);
+[[nodiscard]] int wait_until_durable(Pool& pool, uint64_t ticket);
+bool is_durable(Pool& pool, uint64_t ticket);
+// 0, or with the message set EPERM for a forked child, EROFS for a pool that was opened for reading only.
+[[nodiscard]] int refuse_changes(const Pool& pool);
 
 // ENSURES: on 0, [offset, offset + bytes) of the working copy is written home and durable, without the log.
 // Waits for a checkpoint first, so that no older record can be replayed over it.

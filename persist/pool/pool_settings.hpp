@@ -28,7 +28,8 @@ struct PoolSettings {
 
     std::atomic<int> allocation_pattern{kNoPattern};  // 0 … 255: the byte that new objects are filled with
     std::atomic<int> statistics{POBJ_STATS_ENABLED_TRANSIENT};
-    std::atomic<uint64_t> growth_bytes{128ull << 20};
+    std::atomic<uint64_t> growth_bytes{128ull << 20};  // at a time; 0: never
+    std::atomic<uint64_t> growth_limit{0};             // the size up to which the pool grows by itself
     std::atomic<int> verify_user_buffers{0};
     // Kept so that a program reads what it wrote. The engine keeps old bytes in DRAM, where they need no such size.
     std::atomic<int> skip_expensive_checks{0};

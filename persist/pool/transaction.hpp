@@ -30,6 +30,8 @@ class Transaction {
     pmemobj_tx_callback callback = nullptr;
     void* callback_argument = nullptr;
     void* user_data = nullptr;
+    bool may_commit_later = false;  // the next commit need not wait until it is durable
+    uint64_t ticket = 0;            // of such a commit; 0: it is durable
     struct HeldLock {
         pobj_tx_param type;
         void* lock;
@@ -49,7 +51,7 @@ class Transaction {
         const char* const base = pool->media.base;
         const uint64_t offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(base);
         if (offset % 8 != 0 || !pool->in_objects(offset, 8) || index_.has_large() ||
-            !words_.has_room_for_one()) [[unlikely]]
+            !words_.has_room_for_one() || pool->media.pins != nullptr) [[unlikely]]
             return false;
         uint64_t before;
         if (!index_.cover_line_at_once(offset / kLineBytes, RangeIndex::byte_mask(offset % kLineBytes, 8),
@@ -115,8 +117,10 @@ class Transaction {
     void build_record();
     void restore(char* to, const char* from, uint64_t bytes);
     void forget();
+    void unpin_pages();
 
     RangeIndex index_;
+    // The pages of words_ and ranges_ are pinned, each page of a range once, when the working copy is bounded.
     // Noted only as long as no large range is, so of a byte that both cover, `words_` has the older content.
     GrowArray<Word> words_;
     GrowArray<Range> ranges_;

@@ -1,0 +1,108 @@
+// See identity.hpp. Replacing is idempotent, for the new identity holds no old one; so a crash needs nothing but the
+// note in the superblock that it is under way. Holes of the file are not looked at.
+#include "persist/pool/identity.hpp"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "persist/pool/error_message.hpp"
+#include "persist/pool/grow_buffer.hpp"
+#include "persist/pool/medium.hpp"
+#include "src/log.hpp"
+
+namespace terrace::persist {
+namespace {
+
+// Whether any was there. Names may lie at odd addresses, in packed structures.
+bool replace_identity(char* bytes, uint64_t count, uint64_t old_identity, uint64_t new_identity) {
+    bool found = false;
+    for (char *at = bytes, *end = bytes + count;;) {
+        at =
+            static_cast<char*>(memmem(at, static_cast<size_t>(end - at), &old_identity, sizeof old_identity));
+        if (at == nullptr)
+            return found;
+        memcpy(at, &new_identity, sizeof new_identity);
+        at += sizeof new_identity;
+        found = true;
+    }
+}
+
+// Calls `visit(offset, bytes)`, which returns 0 or an errno, for each piece of the region's pages that is no hole.
+template <class Visit>
+int for_each_piece(int file, const Region& region, uint64_t most, Visit visit) {
+    for (uint64_t at = region.pages_offset; at < region.end;) {
+        const off_t data = lseek(file, static_cast<off_t>(at), SEEK_DATA);
+        if (data < 0 && errno == ENXIO)
+            return 0;
+        const uint64_t begin = data < 0 ? at : static_cast<uint64_t>(data);  // a file system that cannot tell
+        const off_t hole = data < 0 ? -1 : lseek(file, data, SEEK_HOLE);
+        const uint64_t end =
+            std::min({hole < 0 ? region.end : static_cast<uint64_t>(hole), region.end, begin + most});
+        if (begin >= end)
+            return 0;
+        if (int error = visit(begin, end - begin))
+            return error;
+        at = end;
+    }
+    return 0;
+}
+
+int replace_in_region(int file, const Region& region, const Superblock& superblock, char* buffer,
+                      uint64_t buffer_bytes) {
+    constexpr uint64_t kTail = sizeof(uint64_t) - 1;  // a word may reach into the next piece
+    return for_each_piece(file, region, buffer_bytes - kTail, [&](uint64_t offset, uint64_t bytes) {
+        bytes = std::min(bytes + kTail, region.end - offset);
+        if (int error = medium::read_file(file, buffer, bytes, offset))
+            return error;
+        if (!replace_identity(buffer, bytes, superblock.former_identity, superblock.identity_low))
+            return 0;
+        return medium::write_file(file, buffer, bytes, offset);
+    });
+}
+
+}  // namespace
+
+int finish_new_identity(int file, const char* path, const Regions& regions, Superblock& superblock) {
+    constexpr uint64_t kBufferBytes = 1 << 20;
+    GrowBuffer buffer;
+    char* const room = buffer.room(kBufferBytes);
+    int error = room == nullptr ? ENOMEM : 0;
+    for (uint32_t i = 0; i < regions.count() && error == 0; ++i)
+        error = replace_in_region(file, regions[i], superblock, room, kBufferBytes);
+    buffer.release();
+    if (error == 0)
+        error = medium::sync_file(file);
+    if (error == 0) {
+        superblock.former_identity = 0;
+        error = write_superblocks(file, superblock);
+    }
+    return error == 0 ? 0
+                      : fail(error, "%s: cannot be given an identity of its own: %s", path, strerror(error));
+}
+
+int give_new_identity(int file, const char* path, const Regions& regions, Superblock& superblock) {
+    superblock.former_identity = superblock.identity_low;
+    superblock.identity_low = random_identity();
+    if (const int error = write_superblocks(file, superblock))
+        return fail(error, "%s: cannot be given an identity of its own: %s", path, strerror(error));
+    log_info("%s: a copy of a pool that is open, and gets an identity of its own", path);
+    return finish_new_identity(file, path, regions, superblock);
+}
+
+void give_new_identity_in_memory(char* base, int file, const Regions& regions, Superblock& superblock) {
+    const uint64_t former = superblock.identity_low;
+    superblock.identity_low = random_identity();
+    for (uint32_t i = 0; i < regions.count(); ++i) {
+        const Region& region = regions[i];
+        (void)!for_each_piece(file, region, region.end, [&](uint64_t offset, uint64_t bytes) {
+            replace_identity(base + offset, std::min(bytes + sizeof former, region.end - offset), former,
+                             superblock.identity_low);
+            return 0;
+        });
+    }
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,22 @@
+// A copy of a pool beside the original. Both have the same identity, and an object's name (PMEMoid) finds its pool by
+// that, so the copy gets a new one, and every word of its objects that holds the old one is replaced. An identity is
+// 64 random bits: no other word has that value. See docs/pool-format.md, "former_identity".
+// Thread safety: the file has one owner.
+#pragma once
+
+#include "persist/pool/regions.hpp"
+#include "persist/pool/superblock.hpp"
+
+namespace terrace::persist {
+
+// Durably; a crash in between is finished by the next open (finish_new_identity). 0 or an errno with the message set.
+// REQUIRES: the pool was recovered. Cost: reads the whole file.
+[[nodiscard]] int give_new_identity(int file, const char* path, const Regions& regions,
+                                    Superblock& superblock);
+[[nodiscard]] int finish_new_identity(int file, const char* path, const Regions& regions,
+                                      Superblock& superblock);
+
+// For a copy that is opened for reading only: in memory.
+void give_new_identity_in_memory(char* base, int file, const Regions& regions, Superblock& superblock);
+
+}  // namespace terrace::persist

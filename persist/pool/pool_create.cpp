@@ -1,0 +1,152 @@
+// Making a pool, see create_pool in pool.hpp. The file is laid out and synced first, the superblock comes last, so that a
+// crash leaves a file that is no pool.
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "persist/pool/ctl_settings.hpp"
+#include "persist/pool/error_message.hpp"
+#include "persist/pool/pmem_stores.hpp"
+#include "persist/pool/pool_start.hpp"
+#include "persist/pool/registry.hpp"
+#include "persist/pool/root_page.hpp"
+#include "persist/pool/superblock.hpp"
+#include "src/files.hpp"
+
+namespace terrace::persist {
+namespace {
+
+int write_zeros(int file, uint64_t offset, uint64_t bytes) {
+    alignas(kPageBytes) static const char zeros[64 << 10] = {};
+    while (bytes > 0) {
+        const uint64_t part = std::min<uint64_t>(bytes, sizeof zeros);
+        if (int error = medium::write_file(file, zeros, part, offset))
+            return error;
+        offset += part;
+        bytes -= part;
+    }
+    return 0;
+}
+
+// A name that a crash may not forget.
+void sync_directory_of(const char* path) {
+    char directory[4096];
+    const char* slash = strrchr(path, '/');
+    const auto length = slash == nullptr ? 0 : static_cast<size_t>(slash - path);
+    if (length >= sizeof directory)
+        return;
+    memcpy(directory, path, length);
+    directory[length] = 0;
+    const char* name = slash == nullptr ? "." : length == 0 ? "/" : directory;
+    const int file = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0)
+        return;
+    fsync(file);
+    close(file);
+}
+
+// The log is really written, not only reserved: a later fdatasync then has no metadata to write. Page descriptors are
+// formatted when their segment is first used, so that a large pool is made as quickly as a small one.
+int lay_out(int file, Superblock& superblock) {
+    const uint64_t log_end = superblock.log_offset + superblock.log_bytes;
+    if (int error = write_zeros(file, 0, log_end))
+        return error;
+    const WatermarkSlot slot = make_watermark(0, superblock.log_seed);
+    for (uint64_t offset : kWatermarkOffset) {
+        if (int error = medium::write_file(file, &slot, sizeof slot, offset))
+            return error;
+    }
+    const RootPage page = first_root_page(superblock);
+    if (int error = medium::write_file(file, &page, sizeof page, kRootOffset))
+        return error;
+    Region region;
+    if (!plan_region(log_end, superblock.created_bytes, 0, region))
+        return EINVAL;
+    if (int error = write_segment_table(file, region, superblock.log_seed))
+        return error;
+    if (int error = medium::sync_file(file))
+        return error;
+    return write_superblocks(file, superblock);
+}
+
+// A file that exists, is long enough and begins with zeros may become a pool (size 0 given).
+int adopt_existing(int file, const char* path, uint64_t& bytes) {
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return fail(errno, "%s: %s", path, strerror(errno));
+    bytes = static_cast<uint64_t>(status.st_size) / kPageBytes * kPageBytes;
+    if (!S_ISREG(status.st_mode) || bytes < kSmallestPool)
+        return fail(EINVAL, "%s: size 0 was given, and this is no file of at least %llu bytes", path,
+                    static_cast<unsigned long long>(kSmallestPool));
+    char head[kPageBytes];
+    if (int error = medium::read_file(file, head, sizeof head, 0))
+        return fail(error, "%s: %s", path, strerror(error));
+    for (char byte : head) {
+        if (byte != 0)
+            return fail(EEXIST, "%s: does not begin with zeros, so it is not overwritten", path);
+    }
+    return 0;
+}
+
+}  // namespace
+
+Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t mode) {
+    const TellLibpmemAtTheEnd tell;
+    LockGuard guard(registry_lock());
+    if (layout == nullptr)
+        layout = "";
+    if (strlen(layout) >= kLongestLayout) {
+        fail(EINVAL, "%s: the layout name has %zu characters; at most %zu are allowed", path, strlen(layout),
+             kLongestLayout - 1);
+        return nullptr;
+    }
+    const bool is_new = bytes != 0;
+    if (is_new && (bytes < kSmallestPool || bytes > INT64_MAX / 2)) {
+        fail(EINVAL, "%s: a pool of %llu bytes was asked for; the smallest has %llu", path,
+             static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(kSmallestPool));
+        return nullptr;
+    }
+    const int opened = open(path, (is_new ? O_CREAT | O_EXCL : 0) | O_RDWR | O_CLOEXEC, mode);
+    const int file = move_descriptor_up(opened);
+    if (file < 0 && opened >= 0 && is_new)
+        unlink(path);
+    if (file < 0) {
+        fail(errno, "%s: cannot be created: %s", path, strerror(errno));
+        return nullptr;
+    }
+    Superblock superblock;
+    int error = lock_file({file, path, Access::kReadWrite});
+    if (error == 0 && !is_new)
+        error = adopt_existing(file, path, bytes);
+    bytes = bytes / kPageBytes * kPageBytes;
+    if (error == 0 && bytes / kPageBytes >= UINT32_MAX)
+        error = fail(EINVAL, "%s: a pool of %llu bytes was asked for; the largest has 16 TiB", path,
+                     static_cast<unsigned long long>(bytes));
+    if (error == 0) {
+        error = reserve_file_blocks(file, 0, bytes);
+        if (error == 0) {
+            plan_superblock(superblock, bytes, layout);
+            error = lay_out(file, superblock);
+        }
+        if (error != 0)
+            fail(error, "%s: cannot be given %llu bytes: %s", path, static_cast<unsigned long long>(bytes),
+                 strerror(error));
+    }
+    Pool* pool = error == 0 ? start_pool({file, path, Access::kReadWrite}, superblock, 0) : nullptr;
+    if (pool == nullptr) {
+        error = errno;
+        if (is_new)
+            unlink(path);
+        close(file);
+        errno = error;
+        return nullptr;
+    }
+    sync_directory_of(path);
+    return pool;
+}
+
+}  // namespace terrace::persist
