@@ -109,7 +109,7 @@ void pmemobj_defer_free(PMEMobjpool* pop, PMEMoid oid, struct pobj_action* act) 
 int pmemobj_publish(PMEMobjpool* pop, struct pobj_action* actv, size_t actvcnt) {
     Pool& pool = pool_of(pop);
     RecordBuilder& record = thread_state().record;
-    record.reset();
+    record.reset(pool.media.pins);
     for (size_t i = 0; i < actvcnt; ++i) {
         const Action action = action_of(pool, actv[i]);
         switch (action.kind) {
@@ -121,8 +121,10 @@ int pmemobj_publish(PMEMobjpool* pop, struct pobj_action* actv, size_t actvcnt) 
                 break;
             case ActionKind::kStore:
                 record.add_store(action.store_offset, action.store_word);
+                record.keep_pins();
                 break;
             case ActionKind::kNone:
+                record.unpin();
                 fail(EINVAL, "pmemobj_publish: action %zu is empty or was published before", i);
                 return -1;
         }
@@ -142,6 +144,7 @@ int pmemobj_publish(PMEMobjpool* pop, struct pobj_action* actv, size_t actvcnt) 
                              action.store_word, __ATOMIC_RELEASE);
         actv[i].data[0] = static_cast<uint32_t>(ActionKind::kNone);
     }
+    record.unpin();
     return 0;
 }
 

@@ -32,7 +32,7 @@ int begin_record_with_content(Pool& pool, RecordBuilder& record, const Block& bl
     const bool is_direct = bytes >= direct_write_threshold(pool);
     if (is_direct)
         error = write_home_directly(pool, block.offset, bytes);
-    record.reset();
+    record.reset(error == 0 ? pool.media.pins : nullptr);
     if (!is_direct && bytes != 0)
         record.add_data(block.offset, pool.media.base + block.offset, bytes);
     add_pending_flushes(pool, record);
@@ -40,13 +40,16 @@ int begin_record_with_content(Pool& pool, RecordBuilder& record, const Block& bl
 }
 
 void log_oid(Pool& pool, RecordBuilder& record, PMEMoid* target, PMEMoid value) {
-    if (target != nullptr && pool.contains(target))
-        record.add_data(pool.offset_of(target), &value, sizeof value);
+    if (target == nullptr || !pool.contains(target))
+        return;
+    record.add_data(pool.offset_of(target), &value, sizeof value);
+    record.keep_pins();
 }
 
 void finish_oid(PMEMoid* target, PMEMoid value) {
     if (target != nullptr)
         *target = value;
+    thread_state().record.unpin();
 }
 
 bool find_object(PMEMoid oid, Pool*& pool, Block& block) {

@@ -80,4 +80,8 @@ int get_allocated_bytes(const CtlCall& call, void* argument);
 int get_small_allocated_bytes(const CtlCall& call, void* argument);
 int get_small_active_bytes(const CtlCall& call, void* argument);
 
+// memory_limit.cpp
+int get_working_copy_limit(const CtlCall& call, void* argument);
+int set_working_copy_limit(const CtlCall& call, void* argument);
+
 }  // namespace terrace::persist

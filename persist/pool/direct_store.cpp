@@ -93,7 +93,7 @@ int persist_uncovered(Pool& pool, uint64_t offset, uint64_t bytes) {
     if (bytes >= direct_write_threshold(pool))
         return write_home_directly(pool, offset, bytes);
     RecordBuilder& record = thread_state().record;
-    record.reset();
+    record.reset(pool.media.pins);
     record.add_data(offset, pool.media.base + offset, bytes);
     return commit_record(pool, record);
 }
@@ -184,7 +184,7 @@ int drain(Pool& pool) {
         }
     } else {
         StripeSetGuard guard(pool, state.pending);
-        state.record.reset();
+        state.record.reset(pool.media.pins);
         add_pending_flushes(pool, state.record);
         result = commit_record(pool, state.record);
     }

@@ -8,6 +8,7 @@
 
 #include "persist/pool/media_layout.hpp"
 #include "persist/pool/medium.hpp"
+#include "persist/pool/page_pins.hpp"
 #include "persist/pool/regions.hpp"
 
 namespace terrace::persist {
@@ -16,6 +17,7 @@ struct PoolHome {
     char* base = nullptr;      // the working copy: what the program reads and writes
     char* home = nullptr;      // the shared mapping; null at page granularity
     char* metadata = nullptr;  // where committed heap metadata is read: `home`, or `base` at page granularity
+    PagePins* pins = nullptr;  // null: the DRAM of the working copy is not bounded
     int file = -1;
     Granularity granularity = Granularity::kPage;
     const Superblock* superblock = nullptr;

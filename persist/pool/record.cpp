@@ -74,6 +74,17 @@ void RecordBuilder::add_bytes(uint64_t offset, const void* source, uint64_t byte
     ++entries_;
 }
 
+// A range that found no room in the buffer stays pinned: its page is not dropped any more, which does no harm.
+void RecordBuilder::unpin_entries() {
+    EntryReader entries = reader();
+    for (EntryView entry; entries.next(entry);) {
+        if ((entry.kind == EntryKind::kData && entry.operand != 0) || entry.kind == EntryKind::kStore)
+            pins_->unpin(entry.offset, entry.bytes());
+    }
+    pins_ = nullptr;
+    keep_pins_ = false;
+}
+
 void RecordBuilder::add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum) {
     add(EntryKind::kExtension, offset, bytes);
     char* place = buffer_.room(8);

@@ -7,6 +7,7 @@
 
 #include "persist/pool/grow_buffer.hpp"
 #include "persist/pool/media_layout.hpp"
+#include "persist/pool/page_pins.hpp"
 
 namespace terrace::persist {
 
@@ -93,7 +94,11 @@ class EntryReader {
 
 class RecordBuilder {
   public:
-    void reset() {
+    // With `pins`, the pages of data and words are pinned as they are added, before anything is read there, until
+    // unpin() or the next reset().
+    void reset(PagePins* pins = nullptr) {
+        unpin();
+        pins_ = pins;
         entries_ = 0;
         out_of_memory_ = false;
         buffer_.clear();
@@ -103,19 +108,37 @@ class RecordBuilder {
             buffer_.take(sizeof(RecordHeader));
     }
     void add_data(uint64_t offset, const void* source, uint64_t bytes) {
+        if (pins_ != nullptr && bytes != 0) [[unlikely]]
+            pins_->pin(offset, bytes);
         // A word is read at once: another thread's atomic may change it right now.
         if (bytes == 8 && offset % 8 == 0 && reinterpret_cast<uintptr_t>(source) % 8 == 0)
-            add_store(offset, __atomic_load_n(static_cast<const uint64_t*>(source), __ATOMIC_RELAXED));
+            add(EntryKind::kStore, offset,
+                __atomic_load_n(static_cast<const uint64_t*>(source), __ATOMIC_RELAXED));
         else
             add_bytes(offset, source, bytes);
     }
-    void add_store(uint64_t offset, uint64_t word) { add(EntryKind::kStore, offset, word); }
+    void add_store(uint64_t offset, uint64_t word) {
+        if (pins_ != nullptr) [[unlikely]]
+            pins_->pin(offset, sizeof word);
+        add(EntryKind::kStore, offset, word);
+    }
     // The rest of them change page descriptors.
     void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
     void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }
     void add_describe(uint64_t offset, uint64_t word) { add(EntryKind::kDescribe, offset, word); }
     void add_format(uint64_t offset, uint64_t bytes) { add(EntryKind::kFormat, offset, bytes); }
     void add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum);
+
+    // The working copy gets some of these bytes only after the commit: whoever stores them there calls unpin().
+    void keep_pins() { keep_pins_ = true; }
+    void unpin_unless_kept() {
+        if (!keep_pins_)
+            unpin();
+    }
+    void unpin() {
+        if (pins_ != nullptr) [[unlikely]]
+            unpin_entries();
+    }
 
     bool is_empty() const { return entries_ == 0; }
     bool is_out_of_memory() const { return out_of_memory_; }
@@ -132,9 +155,13 @@ class RecordBuilder {
     uint64_t entries_bytes() const { return buffer_.size() - sizeof(RecordHeader); }
     EntryReader reader() const { return EntryReader(entries(), entries_bytes(), entries_); }
 
-    void release() { buffer_.release(); }
+    void release() {
+        unpin();
+        buffer_.release();
+    }
 
   private:
+    void unpin_entries();
     void add_bytes(uint64_t offset, const void* source, uint64_t bytes);
     void add(EntryKind kind, uint64_t offset, uint64_t operand) {
         char* place = buffer_.room(sizeof(Entry));
@@ -150,8 +177,10 @@ class RecordBuilder {
     }
 
     GrowBuffer buffer_;
+    PagePins* pins_ = nullptr;
     uint32_t entries_ = 0;
     bool out_of_memory_ = false;
+    bool keep_pins_ = false;
 };
 
 // Whether the bytes at `record` are a whole record written for this place; `readable` bytes may be looked at.

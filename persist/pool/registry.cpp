@@ -44,10 +44,21 @@ struct LastPool {
 };
 thread_local LastPool t_last __attribute__((tls_model("initial-exec")));
 
+template <class Action>
+void for_each_pool(Action action) {
+    const uint32_t used = g_used.load(std::memory_order_relaxed);
+    for (uint32_t i = 0; i < used; ++i) {
+        if (Pool* const pool = g_pools[i].pool.load(std::memory_order_relaxed); pool != nullptr)
+            action(*pool);
+    }
+}
+
 void before_fork() {
     g_lock.lock();
+    for_each_pool([](Pool& pool) { pool.working_copy.before_fork(); });
 }
 void after_fork_in_parent() {
+    for_each_pool([](Pool& pool) { pool.working_copy.after_fork_in_parent(); });
     g_lock.unlock();
 }
 void after_fork_in_child() {
@@ -62,6 +73,7 @@ void after_fork_in_child() {
         close(pool->media.file);
         pool->media.file = -1;
         pool->heap.after_fork_in_child();
+        pool->working_copy.after_fork_in_child();
     }
     g_lock.reinitialise();
 }
