@@ -125,7 +125,7 @@ void map_home(int file, uint64_t bytes, Mapping& mapping) {
 
 }  // namespace
 
-int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping) {
+int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping, bool with_home) {
     const uint64_t head_bytes = align_up(kPoolStructBytes) + kAlignment;
     mapping.bytes = bytes;
     mapping.reserved = reserve_addresses(head_bytes + bytes_with_room_to_grow(bytes),
@@ -142,7 +142,8 @@ int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping) 
         munmap(mapping.reserved, mapping.reserved_bytes);
         return fail(error, "%s: cannot be mapped: %s", path, strerror(error));
     }
-    map_home(file, bytes, mapping);
+    if (with_home)
+        map_home(file, bytes, mapping);
     return 0;
 }
 

@@ -25,7 +25,8 @@ struct Mapping {
 };
 
 // 0 or an errno with the message set.
-[[nodiscard]] int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping);
+// Without `with_home` the file is never written: page granularity, whatever the medium.
+[[nodiscard]] int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping, bool with_home);
 void unmap_pool_file(const Mapping& mapping);
 
 // Maps [mapping.bytes, new_bytes) of the file behind what is mapped, in the working copy and in the home; no

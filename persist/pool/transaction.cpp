@@ -18,6 +18,8 @@ namespace terrace::persist {
 inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
     const uint64_t kept = keep_old_bytes ? bytes : 0;
     const uint64_t old_bytes = keep_old_bytes ? old_bytes_.size() : kNoOldBytes;
+    if (pool->media.pins != nullptr) [[unlikely]]
+        pool->media.pins->pin(offset, bytes);
     if (keep_old_bytes) {
         char* const place = old_bytes_.room(bytes);
         if (place == nullptr) [[unlikely]]
@@ -32,6 +34,8 @@ inline int Transaction::note(uint64_t offset, uint64_t bytes, bool keep_old_byte
             (!keep_old_bytes || last.old_bytes + last.bytes == old_bytes)) {
             last.bytes += bytes;
             old_bytes_.take(kept);
+            if (pool->media.pins != nullptr && offset % kPageBytes != 0) [[unlikely]]
+                pool->media.pins->unpin(offset, 1);  // `last` has pinned this page already
             return 0;
         }
     }
@@ -76,6 +80,8 @@ int Transaction::add_word(uint64_t offset) {
         return ENOMEM;
     if ((before & wanted) != 0) [[unlikely]]
         return note_missing_in_line(offset, wanted & ~before, true);
+    if (pool->media.pins != nullptr) [[unlikely]]
+        pool->media.pins->pin(offset, 8);
     word->offset = offset;
     memcpy(&word->old_word, pool->media.base + offset, 8);
     words_.take_one();
@@ -189,7 +195,7 @@ int Transaction::write_large_contents() {
 void Transaction::build_record() {
     Heap& heap = pool->heap;
     const char* base = pool->media.base;
-    record_.reset();
+    record_.reset(pool->media.pins);
     for (const Word& word : words_) {
         // Read at once: another thread's atomic may change it right now.
         record_.add_store(word.offset, __atomic_load_n(reinterpret_cast<const uint64_t*>(base + word.offset),
@@ -207,6 +213,8 @@ void Transaction::build_record() {
         heap.log_free(record_, block);
     for (const Store& store : stores_)
         record_.add_store(store.offset, store.word);
+    if (!stores_.empty())
+        record_.keep_pins();
     add_pending_flushes(*pool, record_);
 }
 
@@ -221,7 +229,7 @@ int Transaction::commit() {
             return error;
     }
     build_record();
-    if (int error = commit_record(*pool, record_))
+    if (int error = commit_record(*pool, record_, may_commit_later ? &ticket : nullptr))
         return error;
     forget_pending_flushes(*pool);
     for (const Store& store : stores_)
@@ -269,7 +277,19 @@ void Transaction::roll_back() {
     forget();
 }
 
+void Transaction::unpin_pages() {
+    PagePins& pins = *pool->media.pins;
+    for (const Word& word : words_)
+        pins.unpin(word.offset, 8);
+    for (const Range& range : ranges_)
+        pins.unpin(range.offset, range.bytes);
+}
+
 void Transaction::forget() {
+    may_commit_later = false;
+    record_.unpin();
+    if (pool->media.pins != nullptr) [[unlikely]]
+        unpin_pages();
     for (const Block& block : cancelled_)
         pool->heap.release(block);
     index_.clear();
