@@ -9,6 +9,7 @@
 #include "kinds/heap.hpp"
 #include "kinds/places.hpp"
 #include "kinds/registry.hpp"
+#include "kinds/statistics.hpp"
 #include "src/own_memory.hpp"
 
 using namespace terrace;
@@ -24,8 +25,10 @@ int invalid(int error) {
 }
 
 void trim(memkind* kind) {
-    if (state_of(kind) != KindState::kReady || kind->foreign_heap != nullptr)
+    if (state_of(kind) != KindState::kReady)
         return;
+    if (kind->foreign_heap != nullptr)
+        return kind->foreign_heap->trim(kind);
     empty_caches_of(kind);
     for_each_shard(kind, [](Shard* shard) { give_free_memory_back(shard); });
 }
@@ -141,11 +144,14 @@ int memkind_get_usage(memkind_t kind, struct memkind_usage* usage) {
     if (kind == nullptr || usage == nullptr)
         return MEMKIND_ERROR_INVALID;
     *usage = {0, 0, __atomic_load_n(&kind->limit, __ATOMIC_RELAXED)};
+    if (kind->foreign_heap != nullptr)
+        usage->limit = kind->foreign_heap->usage(kind).limit;
     if (state_of(kind) == KindState::kNotPrepared)
         return MEMKIND_SUCCESS;
     for_each_part(kind, [usage](memkind* part) {
-        usage->taken += __atomic_load_n(&part->taken, __ATOMIC_RELAXED);
-        usage->peak += __atomic_load_n(&part->peak, __ATOMIC_RELAXED);
+        const Holdings held = holdings_of(part);
+        usage->taken += held.taken;
+        usage->peak += held.peak;
     });
     return MEMKIND_SUCCESS;
 }
@@ -155,7 +161,9 @@ int memkind_set_limit(memkind_t kind, size_t bytes) {
     if (kind == nullptr || is_fallback)
         return MEMKIND_ERROR_INVALID;
     const std::size_t limit = bytes == 0 ? SIZE_MAX : bytes;
-    if (kind->fixed.base == nullptr || kind->fixed.size != 0)
+    if (kind->foreign_heap != nullptr)
+        kind->foreign_heap->set_limit(kind, limit);
+    else if (kind->fixed.base == nullptr || kind->fixed.size != 0)
         __atomic_store_n(&kind->limit, limit, __ATOMIC_RELAXED);
     return MEMKIND_SUCCESS;
 }
@@ -178,9 +186,11 @@ int memkind_find_block(const void* address, struct memkind_block* block) {
         return MEMKIND_SUCCESS;
     }
     const windows::Owner owner = windows::owner_of(address);
-    const memkind* const kind =
+    memkind* const kind =
         owner == windows::kMixed ? kind_with_fixed_buffer_at(address) : kind_in_slot(owner - 1U);
-    if (kind != nullptr && kind->foreign_heap == nullptr)
+    if (kind != nullptr && kind->foreign_heap != nullptr)
+        kind->foreign_heap->find_block(kind, address, &block->start, &block->size);
+    else if (kind != nullptr)
         find_run(kind, static_cast<const char*>(address), block);
     return MEMKIND_SUCCESS;
 }

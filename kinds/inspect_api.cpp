@@ -34,6 +34,8 @@ std::size_t capacity_of_available(memkind* kind) {
     for_each_part(kind, [&](memkind* part) {
         if (part->source != nullptr)
             total += part->source->capacity();
+        else if (part->foreign_heap != nullptr)
+            total += part->foreign_heap->capacity(part);
     });
     return total;
 }

@@ -22,6 +22,17 @@ inline constexpr unsigned kMaxKinds = 4096;
 inline constexpr unsigned kMostShards = 64;
 inline constexpr unsigned kMostWindows = 64;
 
+// What a foreign heap holds, in bytes: what memkind_get_usage() tells, and what memkind_get_stat() tells.
+struct ForeignUsage {
+    std::size_t taken;
+    std::size_t limit;
+};
+struct ForeignStatistics {
+    std::size_t allocated;
+    std::size_t active;
+    std::size_t resident;
+};
+
 // A heap that is not jemalloc's: a pool of durable objects. The kind's memory lies where `owns` says.
 struct ForeignHeap {
     void* (*allocate)(memkind_t kind, std::size_t size, std::size_t alignment, bool zeroed);
@@ -30,6 +41,13 @@ struct ForeignHeap {
     bool (*owns)(memkind_t kind, const void* pointer);
     bool (*may_move)(memkind_t kind, const void* pointer);  // false: something durable refers to the block
     void (*destroy)(memkind_t kind);
+    std::size_t (*capacity)(memkind_t kind);
+    ForeignUsage (*usage)(memkind_t kind);
+    ForeignStatistics (*statistics)(memkind_t kind);
+    void (*set_limit)(memkind_t kind, std::size_t bytes);  // SIZE_MAX: none
+    void (*trim)(memkind_t kind);
+    // The live block around an address that the heap owns; false when there is none.
+    bool (*find_block)(memkind_t kind, const void* address, void** start, std::size_t* size);
 };
 
 struct ThreadCache;

@@ -25,10 +25,20 @@ std::size_t bytes_in_spans(Shard* shard) {
 
 }  // namespace
 
+Holdings holdings_of(memkind* kind) {
+    if (kind->foreign_heap != nullptr) {
+        const std::size_t taken = kind->foreign_heap->usage(kind).taken;
+        return {taken, taken};  // pools do not shrink
+    }
+    return {__atomic_load_n(&kind->taken, __ATOMIC_RELAXED), __atomic_load_n(&kind->peak, __ATOMIC_RELAXED)};
+}
+
 Statistics statistics_of(memkind* kind) {
     Statistics sum;
-    if (kind->foreign_heap != nullptr)
-        return sum;
+    if (kind->foreign_heap != nullptr) {
+        const ForeignStatistics its = kind->foreign_heap->statistics(kind);
+        return {its.allocated, its.active, its.resident};
+    }
     for_each_shard(kind, [&](Shard* shard) {
         sum.allocated += bytes_in_spans(shard);
         sum.active += arena_number(shard->arena, "pactive") * 4096;

@@ -15,7 +15,16 @@ struct Statistics {
     std::size_t resident = 0;  // bytes of memory that the heap keeps, its own records included
 };
 
-// Of a kind in state kReady; all zero for a foreign heap. Without the jemalloc numbers where jemalloc has none.
+// What a kind holds from the system now, and the most that it ever held.
+struct Holdings {
+    std::size_t taken;
+    std::size_t peak;
+};
+
+// Of a kind in state kReady. 2 loads; a foreign heap's are its own.
+Holdings holdings_of(memkind* kind);
+
+// Of a kind in state kReady. Without the jemalloc numbers where jemalloc has none.
 Statistics statistics_of(memkind* kind);
 
 }  // namespace terrace::kinds

@@ -105,8 +105,8 @@ bool row_of(unsigned slot, Row* row) {
     memkind* const kind = kind_in_slot(slot);
     if (kind == nullptr || !is_in_use(kind))
         return false;
-    *row = {kind->name, statistics_of(kind), __atomic_load_n(&kind->taken, __ATOMIC_RELAXED),
-            __atomic_load_n(&kind->peak, __ATOMIC_RELAXED)};
+    const Holdings held = holdings_of(kind);
+    *row = {kind->name, statistics_of(kind), held.taken, held.peak};
     return true;
 }
 

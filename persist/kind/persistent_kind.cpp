@@ -44,8 +44,43 @@ bool may_move(memkind_t kind, const void* block) {
     return engine()->is_reserved(pool_of(kind), block);
 }
 
+std::size_t capacity(memkind_t kind) {
+    return engine()->heap_bytes(pool_of(kind));
+}
+
+kinds::ForeignUsage usage(memkind_t kind) {
+    const std::size_t size = engine()->size(pool_of(kind));
+    const std::size_t limit = engine()->growth_limit(pool_of(kind));
+    return {.taken = size, .limit = limit < size ? size : limit};
+}
+
+// Resident is what is there whether it is used or not: the pages of blocks, and the engine's own tables and log.
+kinds::ForeignStatistics statistics(memkind_t kind) {
+    terrace_pool_figures its;
+    engine()->figures(pool_of(kind), &its);
+    const std::size_t active = its.heap_bytes - its.free_bytes;
+    return {.allocated = its.object_bytes,
+            .active = active,
+            .resident = active + (its.pool_bytes - its.heap_bytes)};
+}
+
+void set_limit(memkind_t kind, std::size_t bytes) {
+    engine()->set_growth_limit(pool_of(kind), bytes);
+}
+
+// Counting makes the heap take back the slabs that have become empty.
+void trim(memkind_t kind) {
+    terrace_pool_figures its;
+    engine()->figures(pool_of(kind), &its);
+}
+
+bool find_block(memkind_t kind, const void* address, void** start, std::size_t* size) {
+    return engine()->find_around(pool_of(kind), address, start, size);
+}
+
+// With the addresses into which the pool may grow.
 windows::Window window_of(PMEMobjpool* pool) {
-    return {static_cast<char*>(static_cast<void*>(pool)), engine()->size(pool)};
+    return {static_cast<char*>(static_cast<void*>(pool)), engine()->room(pool)};
 }
 
 void destroy(memkind_t kind) {
@@ -60,6 +95,12 @@ constexpr kinds::ForeignHeap kPoolHeap = {
     .owns = owns,
     .may_move = may_move,
     .destroy = destroy,
+    .capacity = capacity,
+    .usage = usage,
+    .statistics = statistics,
+    .set_limit = set_limit,
+    .trim = trim,
+    .find_block = find_block,
 };
 
 bool is_persistent(memkind_t kind) {

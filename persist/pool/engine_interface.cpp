@@ -20,8 +20,14 @@ bool find_block(Pool& pool, const void* address, Block& block) {
 }
 
 PMEMobjpool* create_or_open(const char* path, const char* layout, size_t size, mode_t mode) {
-    const bool is_there = access(path, F_OK) == 0;
-    Pool* pool = is_there || size == 0 ? open_pool(path, layout) : create_pool(path, layout, size, mode);
+    Pool* pool = nullptr;
+    if (size != 0 && access(path, F_OK) != 0) {
+        pool = create_pool(path, layout, size, mode);
+        if (pool == nullptr && errno != EEXIST)
+            return nullptr;
+    }
+    if (pool == nullptr)  // it was there, or somebody has just made it
+        pool = open_pool(path, layout);
     return pool == nullptr ? nullptr : pool->handle();
 }
 
@@ -31,16 +37,24 @@ void close(PMEMobjpool* handle) {
 size_t size(PMEMobjpool* handle) {
     return pool_of(handle).bytes();
 }
+size_t room(PMEMobjpool* handle) {
+    return pool_of(handle).mapping.most_bytes();
+}
+size_t heap_bytes(PMEMobjpool* handle) {
+    const Regions& regions = pool_of(handle).media.regions;
+    uint64_t pages = 0;
+    for (uint32_t i = 0; i < regions.count(); ++i)
+        pages += regions[i].page_count;
+    return pages * kPageBytes;
+}
 bool contains(PMEMobjpool* handle, const void* address) {
     return pool_of(handle).contains(address);
 }
 
 void* reserve(PMEMobjpool* handle, size_t bytes, size_t alignment) {
     Pool& pool = pool_of(handle);
-    if (pool.frozen.load(std::memory_order_relaxed)) {
-        fail(EPERM, "a forked child sees a frozen copy of the pool and cannot allocate from it");
+    if (refuse_changes(pool) != 0)
         return nullptr;
-    }
     const Block block = pool.heap.reserve(bytes, 0, alignment == 0 ? 1 : alignment);
     if (block.offset == 0) {
         fail(ENOMEM, "no room in the pool for %zu bytes", bytes);
@@ -100,16 +114,47 @@ size_t usable_size(PMEMobjpool* handle, const void* address) {
     return find_block(pool, address, block) ? pool.heap.usable_bytes(block) : 0;
 }
 
-constexpr terrace_pool_engine kTable = {TERRACE_POOL_ENGINE_VERSION,
-                                        create_or_open,
-                                        close,
-                                        size,
-                                        contains,
-                                        reserve,
-                                        is_reserved,
-                                        publish,
-                                        free_block,
-                                        usable_size};
+bool find_around(PMEMobjpool* handle, const void* address, void** start, size_t* size) {
+    Pool& pool = pool_of(handle);
+    Block block;
+    if (!pool.contains(address) || !pool.heap.find_around(pool.offset_of(address), block))
+        return false;
+    *start = pool.media.base + block.offset;
+    *size = pool.heap.usable_bytes(block);
+    return true;
+}
+
+void figures(PMEMobjpool* handle, terrace_pool_figures* figures) {
+    Pool& pool = pool_of(handle);
+    const HeapUsage usage = pool.heap.usage();
+    *figures = {pool.bytes(), usage.heap_bytes, usage.free_bytes, usage.object_bytes};
+}
+
+size_t growth_limit(PMEMobjpool* handle) {
+    return pool_of(handle).settings.growth_limit.load(std::memory_order_relaxed);
+}
+void set_growth_limit(PMEMobjpool* handle, size_t bytes) {
+    pool_of(handle).settings.growth_limit.store(bytes, std::memory_order_relaxed);
+}
+
+constexpr terrace_pool_engine kTable = {
+    .version = TERRACE_POOL_ENGINE_VERSION,
+    .create_or_open = create_or_open,
+    .close = close,
+    .size = size,
+    .room = room,
+    .heap_bytes = heap_bytes,
+    .contains = contains,
+    .reserve = reserve,
+    .is_reserved = is_reserved,
+    .publish = publish,
+    .free = free_block,
+    .usable_size = usable_size,
+    .find_around = find_around,
+    .figures = figures,
+    .growth_limit = growth_limit,
+    .set_growth_limit = set_growth_limit,
+};
 
 }  // namespace
 }  // namespace terrace::persist

@@ -61,7 +61,8 @@ class Heap {
     // Makes room for an object of `bytes` if the pool may grow by itself. `seen_bytes`: the pool's size when there was none.
     using Grow = bool (*)(void* context, uint64_t bytes, uint64_t seen_bytes);
     // `most_bytes`: to which the pool may ever grow.
-    [[nodiscard]] bool start(const PoolHome& pool, uint64_t most_bytes, Commit commit, Grow grow, void* context);
+    [[nodiscard]] bool start(const PoolHome& pool, uint64_t most_bytes, Commit commit, Grow grow,
+                             void* context);
     void stop();
 
     // A block that nobody else has; offset 0 when the heap is full. `alignment` a power of two. `arena`: a
@@ -77,6 +78,9 @@ class Heap {
 
     // The block that starts at `offset`, reserved or allocated; false for any other offset.
     bool find(uint64_t offset, Block& block);
+    // The block that `offset` lies in, reserved or allocated, which nobody releases meanwhile. Of a large object it looks at
+    // each page before the offset.
+    bool find_around(uint64_t offset, Block& block);
     bool is_allocated(const Block& block) const;  // durably: not merely reserved
     bool is_used(const Block& block) const;       // reserved or allocated; of a large object always
     uint64_t usable_bytes(const Block& block) const;
@@ -136,6 +140,13 @@ class Heap {
     void unlist_unclaimed(Slab* slab);  // REQUIRES: lock_
     void release_small(const Block& block);
     void load_segment(uint64_t segment);  // REQUIRES: lock_
+    void ensure_loaded(uint64_t segment) {
+        if (!is_loaded(segment)) [[unlikely]] {
+            LockGuard guard(lock_);
+            if (!is_loaded(segment))
+                load_segment(segment);
+        }
+    }
     void load_everything();
     void load_extents(uint64_t first, uint64_t end);
     Slab* load_slab(uint64_t page, const ExtentState& state);

@@ -102,12 +102,7 @@ bool Heap::find(uint64_t offset, Block& block) {
     const uint64_t page = offset / kPageBytes;
     if (pool_->regions.of_page(page) == nullptr)
         return false;
-    const uint64_t segment = pool_->regions.segment_of(page);
-    if (!is_loaded(segment)) [[unlikely]] {
-        LockGuard guard(lock_);
-        if (!is_loaded(segment))
-            load_segment(segment);
-    }
+    ensure_loaded(pool_->regions.segment_of(page));
     PageInfo& info = extents_.info(page);
     switch (info.tag.load(std::memory_order_acquire)) {
         case PageTag::kSlab: {
@@ -123,6 +118,34 @@ bool Heap::find(uint64_t offset, Block& block) {
         case PageTag::kUnknown:
         case PageTag::kFree:
             return false;
+    }
+    return false;
+}
+
+bool Heap::find_around(uint64_t offset, Block& block) {
+    const Region* const region = pool_->regions.of_page(offset / kPageBytes);
+    if (region == nullptr)
+        return false;
+    // Pages inside an extent have no tag: the nearest one before them has.
+    for (uint64_t page = offset / kPageBytes; region->has_page(page); --page) {
+        ensure_loaded(pool_->regions.segment_of(page));
+        PageInfo& info = extents_.info(page);
+        switch (info.tag.load(std::memory_order_acquire)) {
+            case PageTag::kSlab: {
+                Slab* const slab = info.slab;
+                const uint32_t bytes = kSizeClasses[slab->size_class].bytes;
+                const auto index = static_cast<uint32_t>((offset - page_offset(slab->first_page)) / bytes);
+                block = {page_offset(slab->first_page) + uint64_t{index} * bytes, slab, index, 0};
+                return page == offset / kPageBytes && index < slab->capacity && is_used(block);
+            }
+            case PageTag::kLarge:
+                block = {page_offset(page), nullptr, 0, info.pages};
+                return offset / kPageBytes - page < info.pages;
+            case PageTag::kUnknown:
+                continue;
+            case PageTag::kFree:
+                return false;
+        }
     }
     return false;
 }
