@@ -22,8 +22,18 @@
  *   memkind_free       a reserved block: as if it had never been; a published one: freed durably before the call returns (its
  *                      name must not be in use any more)
  *   memkind_realloc    a reserved block moves as usual; a published one does not move: NULL with EINVAL unless it fits where it is
- *   memkind_detect_kind, memkind_malloc_usable_size          as for every kind
+ *   memkind_detect_kind, memkind_malloc_usable_size, memkind_find_block          as for every kind
+ *   memkind_defrag_reallocate   NULL: blocks stay where they are (pmemobj_defrag moves objects and mends their names)
+ *   memkind_get_capacity        the bytes that the pool has for blocks
+ *   memkind_get_stat   ALLOCATED: bytes in blocks, reserved and published; ACTIVE: in pages with blocks; RESIDENT: these and
+ *                      the pool's own records. Counted at the call, which looks at the whole pool
+ *   memkind_get_usage  taken and peak: the file's size; limit: the size up to which it grows by itself
+ *   memkind_set_limit  a pool keeps its size until it is given a limit above it; then it grows by itself, in place, as it
+ *                      needs room. 0 or SIZE_MAX: as long as the file system has room. Forgotten when the kind is destroyed
+ *   memkind_trim       makes room of freed small blocks fit for large ones; the file does not shrink
  *   memkind_destroy_kind   closes the pool; published objects stay in the file, reserved blocks are gone
+ *
+ * docs/persistent-kind.md teaches it in a page.
  *
  * The pool's engine is libpmemobj.so.1, which is loaded when the first persistent kind is made. After fork() the child sees
  * a frozen copy: it may read, but not allocate, publish or free.

@@ -1,69 +1,16 @@
 // The persistent kind: memkind's functions over a pool, publishing, and what is left after a reopening or a kill.
-#include <gtest/gtest.h>
-#include <libpmemobj.h>
-#include <memkind_persistent.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
-#include <string>
 
-#include "tests/support/child_process.hpp"
-#include "tests/support/temporary_directory.hpp"
+#include "tests/persist/persistent_kind.hpp"
 
 namespace {
 
-using terrace::tests::run_in_child;
-using terrace::tests::TemporaryDirectory;
-constexpr std::size_t kPoolSize = std::size_t{16} << 20;
-
-struct Root {
-    PMEMoid newest;
-};
-
-class PersistentKind : public testing::TestWithParam<TemporaryDirectory::Where> {
-  protected:
-    void SetUp() override { open(); }
-    void TearDown() override {
-        if (kind_ != nullptr) {
-            EXPECT_EQ(memkind_destroy_kind(kind_), MEMKIND_SUCCESS);
-        }
-    }
-    void open() {
-        ASSERT_EQ(memkind_create_persistent(path_.c_str(), "test", kPoolSize, &kind_), MEMKIND_SUCCESS)
-            << pmemobj_errormsg();
-        pool_ = memkind_persistent_pool(kind_);
-        ASSERT_NE(pool_, nullptr);
-        root_ = static_cast<Root*>(pmemobj_direct(pmemobj_root(pool_, sizeof(Root))));
-        ASSERT_NE(root_, nullptr);
-    }
-    void reopen() {
-        ASSERT_EQ(memkind_destroy_kind(kind_), MEMKIND_SUCCESS);
-        kind_ = nullptr;
-        open();
-    }
-    std::size_t objects() const {
-        std::size_t count = 0;
-        for (PMEMoid object = pmemobj_first(pool_); !OID_IS_NULL(object); object = pmemobj_next(object))
-            ++count;
-        return count;
-    }
-    char* text(const char* contents) {
-        auto* const memory = static_cast<char*>(memkind_malloc(kind_, 100));
-        if (memory != nullptr)
-            std::strcpy(memory, contents);
-        return memory;
-    }
-
-    TemporaryDirectory directory_{GetParam()};
-    std::string path_ = directory_.file("pool");
-    memkind_t kind_ = nullptr;
-    PMEMobjpool* pool_ = nullptr;
-    Root* root_ = nullptr;
-};
+using namespace terrace::tests;
 
 TEST_P(PersistentKind, PublishedMemoryIsThereAfterReopening) {
     char* const memory = text("remember me");
@@ -218,30 +165,6 @@ TEST_P(PersistentKind, AForkedChildMayReadButNotAllocate) {
     EXPECT_EQ(objects(), 1U);
 }
 
-INSTANTIATE_TEST_SUITE_P(On, PersistentKind,
-                         testing::Values(TemporaryDirectory::Where::kTmpfs, TemporaryDirectory::Where::kDisk),
-                         [](const auto& tested) {
-                             return tested.param == TemporaryDirectory::Where::kTmpfs ? "Tmpfs" : "Disk";
-                         });
-
-TEST(PersistentKindCreation, SaysWhatIsWrong) {
-    TemporaryDirectory directory;
-    memkind_t kind = MEMKIND_DEFAULT;
-    const auto refused = [&](const char* path, std::size_t size) {
-        errno = 0;
-        EXPECT_EQ(memkind_create_persistent(path, "test", size, &kind), MEMKIND_ERROR_INVALID);
-        EXPECT_NE(errno, 0);
-        EXPECT_EQ(kind, MEMKIND_DEFAULT);
-    };
-    refused(directory.file("missing").c_str(), 0);
-    refused("/no/such/directory/pool", kPoolSize);
-    refused(directory.file("small").c_str(), 1000);
-    refused(nullptr, kPoolSize);
-    std::ofstream(directory.file("foreign")) << std::string(kPoolSize, 'x');
-    refused(directory.file("foreign").c_str(), kPoolSize);
-    EXPECT_NE(std::string(pmemobj_errormsg()).find("foreign"), std::string::npos) << pmemobj_errormsg();
-    EXPECT_EQ(memkind_create_persistent(directory.file("pool").c_str(), "test", kPoolSize, nullptr),
-              MEMKIND_ERROR_INVALID);
-}
+INSTANTIATE_TEST_SUITE_P(On, PersistentKind, kBothMedia, where_of);
 
 }  // namespace
