@@ -11,7 +11,7 @@
  *     libpmemobj/iterator_base.h      every object of a pool                        iterator.h      POBJ_FOREACH …
  *     libpmemobj/thread.h             locks that live in a pool
  *     libpmemobj/lists_atomic_base.h  lists that live in a pool                     lists_atomic.h
- *     libpmemobj/ctl.h                settings and statistics
+ *     libpmemobj/ctl.h                settings and statistics                       log.h           messages
  *
  * Errors: functions that return int return 0 or -1 and set errno; those that return a pointer or a PMEMoid
  * return NULL or OID_NULL and set errno; the functions of a transaction return an errno value.
@@ -26,6 +26,7 @@
 #include <libpmemobj/ctl.h>
 #include <libpmemobj/iterator.h>
 #include <libpmemobj/lists_atomic.h>
+#include <libpmemobj/log.h>
 #include <libpmemobj/pool.h>
 #include <libpmemobj/thread.h>
 #include <libpmemobj/tx.h>

@@ -59,6 +59,9 @@ int pmemobj_publish(PMEMobjpool* pop, struct pobj_action* actv, size_t actvcnt);
  * aborts. Returns 0, or an errno value after the transaction was aborted. */
 int pmemobj_tx_publish(struct pobj_action* actv, size_t actvcnt);
 
+/* The same; with POBJ_XPUBLISH_NO_ABORT (tx_base.h) a failure returns its errno value and does not abort. */
+int pmemobj_tx_xpublish(struct pobj_action* actv, size_t actvcnt, uint64_t flags);
+
 /* Gives the reservations back and forgets the other actions. */
 void pmemobj_cancel(PMEMobjpool* pop, struct pobj_action* actv, size_t actvcnt);
 

@@ -44,8 +44,29 @@ int pmemobj_zalloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_n
 int pmemobj_realloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
 int pmemobj_zrealloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
 
+/* Copies of a string, its final NUL included, as new objects. EINVAL also for s NULL. */
+int pmemobj_strdup(PMEMobjpool* pop, PMEMoid* oidp, const char* s, uint64_t type_num);
+int pmemobj_wcsdup(PMEMobjpool* pop, PMEMoid* oidp, const wchar_t* s, uint64_t type_num);
+
 /* Frees the object and sets *oidp to OID_NULL. Does nothing when it is OID_NULL already. */
 void pmemobj_free(PMEMoid* oidp);
+
+/* What pmemobj_defrag did, in objects. */
+struct pobj_defrag_result {
+    size_t total;     /* that were looked at */
+    size_t relocated; /* that were moved */
+};
+_POBJ_EXACT_SIZE(struct pobj_defrag_result, 2 * sizeof(size_t));
+
+/* Moves objects out of pages that are at most half full, so that these pages become free.
+ *   oidv    oidcnt addresses of names, in pop or in ordinary memory; names may be OID_NULL and may be the same.
+ *           They must be all the names of these objects: only they are given the new value. A name may lie in
+ *           an object that is moved itself
+ *   result  NULL, or where figures go; set even on failure
+ * Each object moves in one durable step with its names. Nobody else may use the objects meanwhile, and pointers to
+ * them end here. Objects of more than 16 KiB have pages of their own and stay. Returns 0, or -1 with errno and
+ * some of the objects moved: EINVAL for a name that names no object of pop, ENOMEM. */
+int pmemobj_defrag(PMEMobjpool* pop, PMEMoid** oidv, size_t oidcnt, struct pobj_defrag_result* result);
 
 #ifdef __cplusplus
 }

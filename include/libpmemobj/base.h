@@ -132,6 +132,12 @@ _POBJ_EXACT_SIZE(struct pmemvlt, 8);
         T value;            \
     }
 
+/* Gives ptr, the value that vlt belongs to, after making sure that constr(ptr, arg) has run once since the pool
+ * was opened: the first caller runs it, others wait. size is that of the value, in bytes. The value is not made
+ * durable. NULL if the constructor returned something else than 0 (ECANCELED); the next caller tries again. */
+void* pmemobj_volatile(PMEMobjpool* pop, struct pmemvlt* vlt, void* ptr, size_t size,
+                       int (*constr)(void* ptr, void* arg), void* arg);
+
 /* ---- making direct stores durable ---- */
 /* For stores that are made outside of transactions. addr … addr+len must lie in pop; any alignment. Durable
  * means: there after power loss. Stores of aligned 8 bytes are never torn; larger ones may be, unless a
@@ -143,6 +149,11 @@ void pmemobj_persist(PMEMobjpool* pop, const void* addr, size_t len);
 /* Begins to make a range durable; pmemobj_drain waits for all that the calling thread began. */
 void pmemobj_flush(PMEMobjpool* pop, const void* addr, size_t len);
 void pmemobj_drain(PMEMobjpool* pop);
+
+/* The same with flags: PMEMOBJ_F_RELAXED or 0. Return 0, or -1 with errno: EINVAL for other flags or a range
+ * outside of the pool, ENOMEM, and what writing to the medium says. */
+int pmemobj_xpersist(PMEMobjpool* pop, const void* addr, size_t len, unsigned flags);
+int pmemobj_xflush(PMEMobjpool* pop, const void* addr, size_t len, unsigned flags);
 
 /* As memcpy, memmove and memset into pop, and durable on return unless a flag says otherwise
  * (PMEMOBJ_F_MEM_*). Return dest. */
@@ -163,6 +174,11 @@ void* pmemobj_memset_persist(PMEMobjpool* pop, void* dest, int c, size_t len);
 /* NULL when the library serves a program that was built against this version of the interface (same major,
  * minor not newer than the library's); else a sentence that says why not, which belongs to the library. */
 const char* pmemobj_check_version(unsigned major_required, unsigned minor_required);
+
+/* For programs written for PMDK, whose library allocates with these functions. This one asks the kernel for memory
+ * and calls none of them. */
+void pmemobj_set_funcs(void* (*malloc_func)(size_t size), void (*free_func)(void* ptr),
+                       void* (*realloc_func)(void* ptr, size_t size), char* (*strdup_func)(const char* s));
 
 /* What went wrong last in the calling thread, in words; an empty string if nothing did. Belongs to the
  * library, and is good until the thread's next error. */

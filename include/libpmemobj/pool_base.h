@@ -60,6 +60,10 @@ int pmemobj_check(const char* path, const char* layout);
  * OID_NULL with errno ENOMEM when the pool is full, EINVAL for size 0 without a root. */
 PMEMoid pmemobj_root(PMEMobjpool* pop, size_t size);
 
+/* The same; what is allocated or made larger is given to constructor before it becomes visible, filled with the
+ * old content and zeroes. constructor may be NULL. OID_NULL with ECANCELED if it gives up. */
+PMEMoid pmemobj_root_construct(PMEMobjpool* pop, size_t size, pmemobj_constr constructor, void* arg);
+
 /* The size of the root object as it was last asked for, in bytes; 0 if there is none. */
 size_t pmemobj_root_size(PMEMobjpool* pop);
 

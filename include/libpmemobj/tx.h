@@ -135,6 +135,10 @@ static inline void* TX_MEMSET(void* dest, int c, size_t num) {
 #define TX_REALLOC(o, size) ((__typeof__(o))pmemobj_tx_realloc((o).oid, (size), TOID_TYPE_NUM_OF(o)))
 #define TX_ZREALLOC(o, size) ((__typeof__(o))pmemobj_tx_zrealloc((o).oid, (size), TOID_TYPE_NUM_OF(o)))
 #define TX_STRDUP(s, type_num) pmemobj_tx_strdup((s), (type_num))
+#define TX_XSTRDUP(s, type_num, flags) pmemobj_tx_xstrdup((s), (type_num), (flags))
+#define TX_WCSDUP(s, type_num) pmemobj_tx_wcsdup((s), (type_num))
+#define TX_XWCSDUP(s, type_num, flags) pmemobj_tx_xwcsdup((s), (type_num), (flags))
 #define TX_FREE(o) pmemobj_tx_free((o).oid)
+#define TX_XFREE(o, flags) pmemobj_tx_xfree((o).oid, (flags))
 
 #endif

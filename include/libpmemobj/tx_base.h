@@ -63,6 +63,18 @@ typedef void (*pmemobj_tx_callback)(PMEMobjpool* pop, enum pobj_tx_stage stage, 
 #define POBJ_XADD_VALID_FLAGS \
     (POBJ_XADD_NO_FLUSH | POBJ_XADD_NO_SNAPSHOT | POBJ_XADD_ASSUME_INITIALIZED | POBJ_XADD_NO_ABORT)
 
+#define POBJ_XLOCK_NO_ABORT POBJ_FLAG_TX_NO_ABORT
+#define POBJ_XLOCK_VALID_FLAGS (POBJ_XLOCK_NO_ABORT)
+
+#define POBJ_XFREE_NO_ABORT POBJ_FLAG_TX_NO_ABORT
+#define POBJ_XFREE_VALID_FLAGS (POBJ_XFREE_NO_ABORT)
+
+#define POBJ_XPUBLISH_NO_ABORT POBJ_FLAG_TX_NO_ABORT
+#define POBJ_XPUBLISH_VALID_FLAGS (POBJ_XPUBLISH_NO_ABORT)
+
+#define POBJ_XLOG_APPEND_BUFFER_NO_ABORT POBJ_FLAG_TX_NO_ABORT
+#define POBJ_XLOG_APPEND_BUFFER_VALID_FLAGS (POBJ_XLOG_APPEND_BUFFER_NO_ABORT)
+
 /* ---- the life of a transaction ---- */
 
 /* Begins a transaction on pop, or a nested one in stage WORK.
@@ -71,7 +83,7 @@ typedef void (*pmemobj_tx_callback)(PMEMobjpool* pop, enum pobj_tx_stage stage, 
  *        with NULL does not inherit the outer one's buffer.
  *   …    pairs of enum pobj_tx_param and argument, then TX_PARAM_NONE
  * Returns 0, or an errno value with the transaction already in ONABORT (call pmemobj_tx_end all the same):
- * EINVAL for another pool than the outer transaction's, ENOMEM. */
+ * EINVAL for another pool than the outer transaction's or NULL, ENOMEM, EPERM in a forked child. */
 int pmemobj_tx_begin(PMEMobjpool* pop, jmp_buf env, ...);
 
 enum pobj_tx_stage pmemobj_tx_stage(void);
@@ -95,6 +107,13 @@ void pmemobj_tx_process(void);
 
 /* The error of the last transaction of this thread that ended or is running; 0 if it did not fail. */
 int pmemobj_tx_errno(void);
+
+/* Locks a PMEMmutex (TX_PARAM_MUTEX), or a PMEMrwlock for writing (TX_PARAM_RWLOCK), until the outermost
+ * transaction has ended. One that the transaction holds already is left as it is. Return 0, or an errno value
+ * (of pthread_mutex_lock or pthread_rwlock_wrlock; EINVAL for another type) after aborting the transaction, unless flags
+ * has POBJ_XLOCK_NO_ABORT. Allowed in stage WORK only. */
+int pmemobj_tx_lock(enum pobj_tx_param type, void* lockp);
+int pmemobj_tx_xlock(enum pobj_tx_param type, void* lockp, uint64_t flags);
 
 /* ---- changing memory ---- */
 /* All of these are allowed in stage WORK only. On failure they abort the transaction (and jump, or return an
@@ -123,11 +142,35 @@ PMEMoid pmemobj_tx_xalloc(size_t size, uint64_t type_num, uint64_t flags);
 PMEMoid pmemobj_tx_realloc(PMEMoid oid, size_t size, uint64_t type_num);
 PMEMoid pmemobj_tx_zrealloc(PMEMoid oid, size_t size, uint64_t type_num);
 
-/* A copy of the string, its final NUL included, as a new object. EINVAL for NULL. */
+/* A copy of the string, its final NUL included, as a new object. EINVAL for NULL. flags as for xalloc. */
 PMEMoid pmemobj_tx_strdup(const char* s, uint64_t type_num);
+PMEMoid pmemobj_tx_xstrdup(const char* s, uint64_t type_num, uint64_t flags);
+PMEMoid pmemobj_tx_wcsdup(const wchar_t* s, uint64_t type_num);
+PMEMoid pmemobj_tx_xwcsdup(const wchar_t* s, uint64_t type_num, uint64_t flags);
 
-/* Frees the object at commit; if this transaction allocated it, at once. OID_NULL does nothing. Returns 0 or errno. */
+/* Frees the object at commit; if this transaction allocated it, at once. OID_NULL does nothing. Return 0 or an
+ * errno value: EINVAL for what is no object of this pool, or is freed twice. flags: POBJ_XFREE_NO_ABORT. */
 int pmemobj_tx_free(PMEMoid oid);
+int pmemobj_tx_xfree(PMEMoid oid, uint64_t flags);
+
+/* ---- memory for logs ---- */
+/* PMDK can keep a transaction's log in memory that the program lends it, so that a commit need not allocate.
+ * Here nothing of that is needed: old content is kept in DRAM, and the pool's log grows as it must. The functions
+ * check what they are given and do as documented; logs are never limited to what was lent. */
+
+/* Lends addr … addr+size of the transaction's pool to it until it ends. Returns 0, or an errno value as the functions
+ * above: EINVAL for memory outside of the pool, for less than two cache lines of 64 bytes from the first whole
+ * one on, and with "tx.debug.verify_user_buffers" for memory that is lent already. */
+int pmemobj_tx_log_append_buffer(enum pobj_log_type type, void* addr, size_t size);
+int pmemobj_tx_xlog_append_buffer(enum pobj_log_type type, void* addr, size_t size, uint64_t flags);
+
+/* Whether the log may grow beyond what was lent. No effect. Returns 0. */
+int pmemobj_tx_log_auto_alloc(enum pobj_log_type type, int on_off);
+
+/* How much memory PMDK's log would need, in bytes: for snapshots of nsizes ranges of sizes[i] bytes, and for so many
+ * allocations, frees and stores. SIZE_MAX with errno ERANGE if that is too large a number. They may be called anywhere. */
+size_t pmemobj_tx_log_snapshots_max_size(size_t* sizes, size_t nsizes);
+size_t pmemobj_tx_log_intents_max_size(size_t nintents);
 
 /* ---- settings of the running transaction ---- */
 

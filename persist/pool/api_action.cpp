@@ -107,6 +107,8 @@ void pmemobj_defer_free(PMEMobjpool* pop, PMEMoid oid, struct pobj_action* act) 
 }
 
 int pmemobj_publish(PMEMobjpool* pop, struct pobj_action* actv, size_t actvcnt) {
+    if (need_thread_state() != 0)
+        return -1;
     Pool& pool = pool_of(pop);
     RecordBuilder& record = thread_state().record;
     record.reset(pool.media.pins);

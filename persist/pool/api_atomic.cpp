@@ -19,6 +19,8 @@ namespace {
 // -1 with errno and the message set, as the public functions return it.
 int allocate(Pool& pool, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t flags,
              pmemobj_constr constructor, void* argument, const char* function) {
+    if (need_thread_state() != 0)
+        return -1;
     if (size == 0) {
         fail(EINVAL, "%s: an object of size 0 was asked for", function);
         return -1;
@@ -55,6 +57,8 @@ int allocate(Pool& pool, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t
 }
 
 int free_object(PMEMoid* oidp, const char* function) {
+    if (need_thread_state() != 0)
+        return -1;
     Pool* pool;
     Block block;
     if (!find_object(*oidp, pool, block))
@@ -65,7 +69,7 @@ int free_object(PMEMoid* oidp, const char* function) {
         return -1;
     }
     RecordBuilder& record = thread_state().record;
-    record.reset();
+    record.reset(pool->media.pins);
     pool->heap.log_free(record, block);
     log_oid(*pool, record, oidp, OID_NULL);
     if (commit_record(*pool, record) != 0)

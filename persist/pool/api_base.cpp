@@ -1,4 +1,4 @@
-// libpmemobj.h: from OIDs to addresses and back, direct stores, iteration, version and messages.
+// libpmemobj.h: from OIDs to addresses and back, direct stores, iteration.
 // pmemobj_pool_by_ptr and pmemobj_direct are on every C++ caller's hot path: one thread-local look, no lock.
 // Thread safety: as the public header says.
 #include "persist/pool/exported.hpp"
@@ -34,6 +34,13 @@ int note_flush(Pool& pool, const void* address, size_t bytes) {
     if (!is_in_pool(pool, address, bytes))
         return fail(EINVAL, "%p is not in the pool", address);
     return flush_range(pool, pool.offset_of(address), bytes);
+}
+
+bool are_store_flags(unsigned flags, const char* function) {
+    if ((flags & ~PMEMOBJ_F_RELAXED) == 0)
+        return true;
+    fail(EINVAL, "%s: unknown flags 0x%x; only PMEMOBJ_F_RELAXED is known", function, flags);
+    return false;
 }
 
 // A persist function returns nothing, so a medium that fails can only be reported.
@@ -108,6 +115,18 @@ void pmemobj_flush(PMEMobjpool* pop, const void* addr, size_t len) {
     report(note_flush(pool_of(pop), addr, len), "pmemobj_flush");
 }
 
+int pmemobj_xpersist(PMEMobjpool* pop, const void* addr, size_t len, unsigned flags) {
+    if (!are_store_flags(flags, "pmemobj_xpersist"))
+        return -1;
+    return make_durable(pool_of(pop), addr, len) == 0 ? 0 : -1;
+}
+
+int pmemobj_xflush(PMEMobjpool* pop, const void* addr, size_t len, unsigned flags) {
+    if (!are_store_flags(flags, "pmemobj_xflush"))
+        return -1;
+    return note_flush(pool_of(pop), addr, len) == 0 ? 0 : -1;
+}
+
 void pmemobj_drain(PMEMobjpool* pop) {
     report(drain(pool_of(pop)), "pmemobj_drain");
 }
@@ -147,21 +166,5 @@ PMEMoid pmemobj_next(PMEMoid oid) {
     Pool* pool = pool_with_identity(oid.pool_uuid_lo);
     return pool == nullptr || oid.off == 0 ? OID_NULL : next_listed(*pool, oid.off);
 }
-
-const char* pmemobj_check_version(unsigned major_required, unsigned minor_required) {
-    if (major_required != PMEMOBJ_MAJOR_VERSION)
-        return "libpmemobj: a different major version of the interface is required";
-    if (minor_required > PMEMOBJ_MINOR_VERSION)
-        return "libpmemobj: a newer minor version of the interface is required";
-    return nullptr;
-}
-
-const char* pmemobj_errormsg(void) {
-    return last_error_message();
-}
-
-// Programs compiled with PMDK's headers call it from their iteration macros.
-extern "C" void _pobj_debug_notice(const char*, const char*, int);
-void _pobj_debug_notice(const char*, const char*, int) {}
 
 #pragma GCC visibility pop

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "persist/pool/api_pool.hpp"
@@ -13,21 +14,31 @@
 #include "persist/pool/ctl_settings.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pool.hpp"
+#include "persist/pool/pool_set.hpp"
 #include "persist/pool/root_page.hpp"
 #include "persist/pool/thread_state.hpp"
+#include "src/log.hpp"
 
 using namespace terrace::persist;
 
 namespace {
 
 // The root object is an ordinary block that the root page points to; it is not part of the iteration.
-PMEMoid root_object(Pool& pool, size_t size) {
+PMEMoid root_object(PMEMobjpool* pop, size_t size, pmemobj_constr constructor, void* argument,
+                    const char* function) {
+    if (need_thread_state() != 0)
+        return OID_NULL;
+    if (pop == nullptr) {
+        fail(EINVAL, "%s: the pool is NULL", function);
+        return OID_NULL;
+    }
+    Pool& pool = pool_of(pop);
     terrace::LockGuard guard(pool.root_object_lock);
     const RootPage before = read_root_page(pool);
     const uint64_t old_offset = before.root_offset;
     const uint64_t old_bytes = before.root_bytes;
     if (size == 0 && old_offset == 0) {
-        fail(EINVAL, "pmemobj_root: size 0, and the pool has no root object yet");
+        fail(EINVAL, "%s: size 0, and the pool has no root object yet", function);
         return OID_NULL;
     }
     if (old_offset != 0 && size <= old_bytes)
@@ -35,7 +46,7 @@ PMEMoid root_object(Pool& pool, size_t size) {
 
     const Block block = pool.heap.reserve(size, kRootTypeNumber);
     if (block.offset == 0) {
-        fail(ENOMEM, "pmemobj_root: no room in the pool for %zu bytes", size);
+        fail(ENOMEM, "%s: no room in the pool for %zu bytes", function, size);
         return OID_NULL;
     }
     char* object = pool.media.base + block.offset;
@@ -45,6 +56,11 @@ PMEMoid root_object(Pool& pool, size_t size) {
     const bool has_old = old_offset != 0 && pool.heap.find(old_offset, old_block);
     if (has_old)
         memcpy(object, pool.media.base + old_offset, old_bytes);
+    if (constructor != nullptr && run_constructor(pool, block, constructor, argument) != 0) {
+        pool.heap.release(block);
+        fail(ECANCELED, "%s: the constructor gave up", function);
+        return OID_NULL;
+    }
     RecordBuilder& record = thread_state().record;
     int error = begin_record_with_content(pool, record, block, usable);
     pool.heap.log_allocation(record, block, kRootTypeNumber);
@@ -84,17 +100,48 @@ PMEMobjpool* configured(Pool* pool, const char* new_file) {
     return nullptr;
 }
 
+// The part that a poolset file names is made, unless it is there: then it must have the size and hold zeros.
+PMEMobjpool* create_pool_of_set(const char* path, const char* layout, mode_t mode) {
+    PoolSet set;
+    if (read_pool_set(path, set) != 0)
+        return nullptr;
+    struct stat status;
+    if (stat(set.part, &status) != 0)
+        return configured(create_pool(set.part, layout, set.bytes, mode), set.part);
+    if (static_cast<uint64_t>(status.st_size) != set.bytes) {
+        fail(EINVAL, "%s: %s has %lld bytes, not %llu", path, set.part,
+             static_cast<long long>(status.st_size), static_cast<unsigned long long>(set.bytes));
+        return nullptr;
+    }
+    return configured(create_pool(set.part, layout, 0, mode), nullptr);
+}
+
 }  // namespace
 
 PMEMobjpool* terrace::persist::open_configured(const char* path, const char* layout, Access access) {
     read_environment_once();
-    return configured(open_pool(path, layout, access), nullptr);
+    if (!is_pool_set(path))
+        return configured(open_pool(path, layout, access), nullptr);
+    PoolSet set;
+    if (read_pool_set(path, set) != 0)
+        return nullptr;
+    struct stat status;
+    // It may have grown since the poolset file was written.
+    if (stat(set.part, &status) == 0 &&
+        static_cast<uint64_t>(status.st_size) < set.bytes / kPageBytes * kPageBytes) {
+        fail(EINVAL, "%s: %s has %lld bytes, less than %llu", path, set.part,
+             static_cast<long long>(status.st_size), static_cast<unsigned long long>(set.bytes));
+        return nullptr;
+    }
+    return configured(open_pool(set.part, layout, access), nullptr);
 }
 
 #pragma GCC visibility push(default)
 
 PMEMobjpool* pmemobj_create(const char* path, const char* layout, size_t poolsize, mode_t mode) {
     read_environment_once();
+    if (poolsize == 0 && is_pool_set(path))
+        return create_pool_of_set(path, layout, mode);
     return configured(create_pool(path, layout, poolsize, mode), poolsize != 0 ? path : nullptr);
 }
 
@@ -103,16 +150,28 @@ PMEMobjpool* pmemobj_open(const char* path, const char* layout) {
 }
 
 void pmemobj_close(PMEMobjpool* pop) {
-    if (pop != nullptr)
-        close_pool(pool_of(pop));
+    if (pop == nullptr)
+        return;
+    // An address that no open pool has any more cannot be looked at.
+    Pool* const pool = pool_at(pop);
+    if (pool == nullptr || pool->handle() != pop)
+        return terrace::log_error("pmemobj_close: %p is no open pool", static_cast<void*>(pop));
+    close_pool(*pool);
 }
 
 int pmemobj_check(const char* path, const char* layout) {
-    return check_pool_file(path, layout);
+    if (!is_pool_set(path))
+        return check_pool_file(path, layout);
+    PoolSet set;
+    return read_pool_set(path, set) == 0 ? check_pool_file(set.part, layout) : -1;
 }
 
 PMEMoid pmemobj_root(PMEMobjpool* pop, size_t size) {
-    return root_object(pool_of(pop), size);
+    return root_object(pop, size, nullptr, nullptr, "pmemobj_root");
+}
+
+PMEMoid pmemobj_root_construct(PMEMobjpool* pop, size_t size, pmemobj_constr constructor, void* arg) {
+    return root_object(pop, size, constructor, arg, "pmemobj_root_construct");
 }
 
 size_t pmemobj_root_size(PMEMobjpool* pop) {

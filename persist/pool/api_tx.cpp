@@ -61,13 +61,26 @@ int add_lock(Transaction& tx, pobj_tx_param type, void* lock) {
     return 0;
 }
 
+// A begin that cannot keep a transaction: the program sees one that was aborted at once.
+int fail_begin(int error) {
+    failed_begin = {TX_STAGE_ONABORT, error, true};
+    errno = error;
+    return error;
+}
+
+int lock(Transaction& tx, pobj_tx_param type, void* address, uint64_t flags) {
+    const int error = add_lock(tx, type, address);
+    return error == 0 ? 0 : fail_transaction(tx, error, flags);
+}
+
 }  // namespace
 
-void refuse_outside_of_work(const Transaction& tx, const char* function) {
-    if (tx.stage == TX_STAGE_NONE)
+void refuse_outside_of_work(const char* function) {
+    const pobj_tx_stage stage = pmemobj_tx_stage();
+    if (stage == TX_STAGE_NONE)
         fatal_misuse("%s was called outside of a transaction", function);
     fatal_misuse("%s was called in stage %d of a transaction; it is allowed in TX_STAGE_WORK only", function,
-                 static_cast<int>(tx.stage));
+                 static_cast<int>(stage));
 }
 
 void abort_transaction(Transaction& tx, int error) {
@@ -91,6 +104,11 @@ int fail_transaction(Transaction& tx, int error, uint64_t flags) {
     return error;
 }
 
+int refuse_flags(Transaction& tx, const char* function, uint64_t flags) {
+    fail(EINVAL, "%s: unknown flags 0x%llx", function, static_cast<unsigned long long>(flags));
+    return fail_transaction(tx, EINVAL, flags);
+}
+
 }  // namespace terrace::persist
 
 using namespace terrace::persist;
@@ -98,7 +116,16 @@ using namespace terrace::persist;
 #pragma GCC visibility push(default)
 
 int pmemobj_tx_begin(PMEMobjpool* pop, jmp_buf env, ...) {
+    if (failed_begin.is_open)
+        fatal_misuse("pmemobj_tx_begin was called in stage %d of a transaction",
+                     static_cast<int>(failed_begin.stage));
+    if (need_thread_state() != 0)
+        return fail_begin(ENOMEM);
     Transaction& tx = thread_state().transaction;
+    if (pop == nullptr) {
+        fail(EINVAL, "pmemobj_tx_begin: the pool is NULL");
+        return tx.stage == TX_STAGE_WORK ? fail_transaction(tx, EINVAL, 0) : fail_begin(EINVAL);
+    }
     Pool& pool = pool_of(pop);
     pobj_tx_failure_behavior failure_behavior = POBJ_TX_FAILURE_ABORT;
     if (tx.stage == TX_STAGE_WORK) {
@@ -115,11 +142,11 @@ int pmemobj_tx_begin(PMEMobjpool* pop, jmp_buf env, ...) {
         fatal_misuse("pmemobj_tx_begin was called in stage %d of a transaction", static_cast<int>(tx.stage));
     }
     tx.last_error = 0;
+    failed_begin.error = 0;
     Transaction::Level* level = tx.levels.add();
     if (level == nullptr) {
-        if (tx.stage == TX_STAGE_WORK)
-            return fail_transaction(tx, ENOMEM, 0);
-        return fail(ENOMEM, "pmemobj_tx_begin: out of memory");
+        fail(ENOMEM, "pmemobj_tx_begin: out of memory");
+        return tx.stage == TX_STAGE_WORK ? fail_transaction(tx, ENOMEM, 0) : fail_begin(ENOMEM);
     }
     level->failure_behavior = failure_behavior;
     level->has_environment = env != nullptr;
@@ -154,9 +181,22 @@ int pmemobj_tx_begin(PMEMobjpool* pop, jmp_buf env, ...) {
     return error;
 }
 
+int pmemobj_tx_lock(enum pobj_tx_param type, void* lockp) {
+    return lock(transaction_at_work("pmemobj_tx_lock"), type, lockp, 0);
+}
+
+int pmemobj_tx_xlock(enum pobj_tx_param type, void* lockp, uint64_t flags) {
+    Transaction& tx = transaction_at_work("pmemobj_tx_xlock");
+    if ((flags & ~uint64_t{POBJ_XLOCK_VALID_FLAGS}) != 0)
+        return refuse_flags(tx, "pmemobj_tx_xlock", flags);
+    return lock(tx, type, lockp, flags);
+}
+
 enum pobj_tx_stage pmemobj_tx_stage(void) {
     const ThreadState* state = existing_thread_state();
-    return state == nullptr ? TX_STAGE_NONE : state->transaction.stage;
+    if (state != nullptr && state->transaction.stage != TX_STAGE_NONE) [[likely]]
+        return state->transaction.stage;
+    return failed_begin.stage;
 }
 
 void pmemobj_tx_abort(int errnum) {
@@ -181,7 +221,15 @@ void pmemobj_tx_commit(void) {
 }
 
 int pmemobj_tx_end(void) {
-    Transaction& tx = thread_state().transaction;
+    if (failed_begin.is_open) [[unlikely]] {
+        failed_begin.is_open = false;
+        failed_begin.stage = TX_STAGE_NONE;
+        return failed_begin.error;
+    }
+    ThreadState* const state = existing_thread_state();
+    if (state == nullptr)
+        fatal_misuse("pmemobj_tx_end was called without pmemobj_tx_begin");
+    Transaction& tx = state->transaction;
     if (tx.stage == TX_STAGE_WORK)
         fatal_misuse("pmemobj_tx_end was called without pmemobj_tx_commit or pmemobj_tx_abort");
     if (tx.levels.empty())
@@ -200,6 +248,8 @@ int pmemobj_tx_end(void) {
         return error;
     }
     release_locks(tx);
+    if (!tx.pool->settings.user_buffers.empty()) [[unlikely]]
+        forget_user_buffers(tx);
     enter(tx, TX_STAGE_NONE);
     Pool* pool = tx.pool;
     tx.pool = nullptr;
@@ -211,9 +261,14 @@ int pmemobj_tx_end(void) {
 }
 
 void pmemobj_tx_process(void) {
-    Transaction& tx = thread_state().transaction;
-    if (tx.levels.empty())
+    if (failed_begin.is_open) [[unlikely]] {
+        failed_begin.stage = failed_begin.stage == TX_STAGE_ONABORT ? TX_STAGE_FINALLY : TX_STAGE_NONE;
+        return;
+    }
+    ThreadState* const state = existing_thread_state();
+    if (state == nullptr || state->transaction.levels.empty())
         fatal_misuse("pmemobj_tx_process was called outside of a transaction");
+    Transaction& tx = state->transaction;
     switch (tx.stage) {
         case TX_STAGE_WORK:
             return pmemobj_tx_commit();
@@ -229,7 +284,8 @@ void pmemobj_tx_process(void) {
 }
 
 int pmemobj_tx_errno(void) {
-    return thread_state().transaction.last_error;
+    const ThreadState* const state = existing_thread_state();
+    return state == nullptr || failed_begin.error != 0 ? failed_begin.error : state->transaction.last_error;
 }
 
 void pmemobj_tx_set_user_data(void* data) {
@@ -237,10 +293,12 @@ void pmemobj_tx_set_user_data(void* data) {
 }
 
 void* pmemobj_tx_get_user_data(void) {
-    const Transaction& tx = thread_state().transaction;
-    if (tx.levels.empty())
+    if (failed_begin.is_open)
+        return nullptr;
+    const ThreadState* const state = existing_thread_state();
+    if (state == nullptr || state->transaction.levels.empty())
         fatal_misuse("pmemobj_tx_get_user_data was called outside of a transaction");
-    return tx.user_data;
+    return state->transaction.user_data;
 }
 
 void pmemobj_tx_set_failure_behavior(enum pobj_tx_failure_behavior behavior) {

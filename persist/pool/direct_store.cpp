@@ -4,6 +4,7 @@
 // reading the bytes until they are home. A range of more lines than there are stripes holds them all.
 #include "persist/pool/direct_store.hpp"
 
+#include <errno.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -141,6 +142,8 @@ bool is_pending_for(const ThreadState& state, const Pool& pool) {
 int persist_range(Pool& pool, uint64_t offset, uint64_t bytes) {
     if (bytes == 0)
         return 0;
+    if (need_thread_state() != 0)
+        return ENOMEM;
     ThreadState& state = thread_state();
     if (is_being_constructed(state, pool, offset, bytes))
         return 0;
@@ -155,6 +158,8 @@ int persist_range(Pool& pool, uint64_t offset, uint64_t bytes) {
 int flush_range(Pool& pool, uint64_t offset, uint64_t bytes) {
     if (bytes == 0)
         return 0;
+    if (need_thread_state() != 0)
+        return ENOMEM;
     ThreadState& state = thread_state();
     if (state.pending_pool != &pool || state.pending_registration != pool.registration) {
         int error = drain_pending();
@@ -171,6 +176,8 @@ int flush_range(Pool& pool, uint64_t offset, uint64_t bytes) {
 }
 
 int drain(Pool& pool) {
+    if (existing_thread_state() == nullptr)
+        return 0;
     ThreadState& state = thread_state();
     if (!is_pending_for(state, pool)) {
         state.pending.clear();

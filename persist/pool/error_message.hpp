@@ -10,6 +10,9 @@ int fail(int error, const char* format, ...) __attribute__((format(printf, 2, 3)
 
 const char* last_error_message();
 
+// Who else hears each message, from now on; see pmemobj_log_set_function.
+void tell_errors_to(void (*listener)(const char* message));
+
 // Misuse that the documented interface answers with the end of the process: prints and aborts.
 [[noreturn]] void fatal_misuse(const char* format, ...) __attribute__((format(printf, 1, 2)));
 

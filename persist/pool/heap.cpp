@@ -51,21 +51,6 @@ void remove(Slab*& head, Slab* slab) {
     slab->listed = false;
 }
 
-// REQUIRES: the slab has a free place.
-uint32_t take_place(Slab& slab) {
-    for (uint32_t word = 0;; ++word) {
-        const uint64_t free = ~slab.used[word];
-        if (free == 0)
-            continue;
-        const auto bit = static_cast<uint32_t>(std::countr_zero(free));
-        const uint32_t index = word * 64 + bit;
-        INVARIANT(index < slab.capacity);
-        slab.used[word] |= 1ull << bit;
-        --slab.free;
-        return index;
-    }
-}
-
 }  // namespace
 
 bool Heap::start(const PoolHome& pool, uint64_t most_bytes, Commit commit, Grow grow, void* context) {
@@ -93,6 +78,21 @@ void Heap::stop() {
         batches_ = next;
     }
     loaded_ = nullptr;
+}
+
+// REQUIRES: the slab has a free place.
+uint32_t Heap::take_place(Slab& slab) {
+    for (uint32_t word = 0;; ++word) {
+        const uint64_t free = ~slab.used[word];
+        if (free == 0)
+            continue;
+        const auto bit = static_cast<uint32_t>(std::countr_zero(free));
+        const uint32_t index = word * 64 + bit;
+        INVARIANT(index < slab.capacity);
+        slab.used[word] |= 1ull << bit;
+        --slab.free;
+        return index;
+    }
 }
 
 uint32_t Heap::slot_for_type(uint64_t type_number) {

@@ -107,6 +107,13 @@ class Heap {
     uint32_t most_arenas();
     [[nodiscard]] bool set_most_arenas(uint32_t count);  // false when it is out of range
 
+    // For pmemobj_defrag, heap_defrag.cpp. After gather_slabs, until somebody allocates, is_sparse tells which
+    // objects share a slab with at least as many free places.
+    void gather_slabs();
+    bool is_sparse(const Block& block);
+    // A place for an object of the same size and type number in a slab that is fuller than this one's; offset 0: none.
+    Block reserve_in_fuller_slab(const Block& from, uint64_t type_number);
+
     // The child has one thread; a lock that another one held stays held for ever otherwise.
     void after_fork_in_child() { lock_.reinitialise(); }
 
@@ -132,7 +139,8 @@ class Heap {
     Slab* slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number);
     uint32_t take_pages(uint64_t count, uint64_t alignment, bool inside_segment);  // REQUIRES: lock_
     [[nodiscard]] bool touch_segment_of(uint64_t page);                            // REQUIRES: lock_
-    Slab* new_slab();                                                              // REQUIRES: lock_
+    static uint32_t take_place(Slab& slab);
+    Slab* new_slab();             // REQUIRES: lock_
     void retire(Slab* slab);      // REQUIRES: lock_; it is empty and unlisted
     void give_pages(Slab* slab);  // REQUIRES: lock_
     void give_back_retired(uint32_t at_least);

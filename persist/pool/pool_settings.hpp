@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "include/libpmemobj/ctl.h"
+#include "persist/pool/grow_buffer.hpp"
 #include "src/mutex.hpp"
 
 namespace terrace::persist {
@@ -17,6 +18,13 @@ struct AllocationClass {
     uint64_t alignment;                // a power of two; 0: any
     uint32_t units_per_block;
     pobj_header_type header;
+};
+
+// A piece of the pool that a running transaction was lent for its log.
+struct UserBuffer {
+    const void* owner;  // the transaction
+    uintptr_t begin;
+    uintptr_t end;
 };
 
 struct PoolSettings {
@@ -31,6 +39,7 @@ struct PoolSettings {
     std::atomic<uint64_t> growth_bytes{128ull << 20};  // at a time; 0: never
     std::atomic<uint64_t> growth_limit{0};             // the size up to which the pool grows by itself
     std::atomic<int> verify_user_buffers{0};
+    GrowArray<UserBuffer> user_buffers;  // guarded by `lock`; holds no memory while it is empty
     // Kept so that a program reads what it wrote. The engine keeps old bytes in DRAM, where they need no such size.
     std::atomic<int> skip_expensive_checks{0};
     std::atomic<long long> snapshot_cache_bytes{32768};

@@ -38,7 +38,8 @@ struct ThreadState {
 
 namespace internal {
 extern __thread ThreadState* state __attribute__((tls_model("initial-exec"), visibility("hidden")));
-ThreadState& make_state();
+ThreadState* make_state();
+[[noreturn]] void no_state();
 }  // namespace internal
 
 // Null when this thread has not used the engine yet. 1 load.
@@ -46,10 +47,30 @@ inline ThreadState* existing_thread_state() {
     return internal::state;
 }
 
-// Never null: where DRAM is that short the process ends with a message. 1 load.
-inline ThreadState& thread_state() {
+// Null when there is no DRAM for it. 1 load.
+inline ThreadState* try_thread_state() {
     ThreadState* const state = internal::state;
-    return state != nullptr ? *state : internal::make_state();
+    return state != nullptr ? state : internal::make_state();
 }
+
+// What every entry point asks before it changes a pool: 0, or ENOMEM with errno set.
+[[nodiscard]] int need_thread_state();
+
+// REQUIRES: need_thread_state() was 0 in this thread. 1 load.
+inline ThreadState& thread_state() {
+    ThreadState* const state = try_thread_state();
+    if (state == nullptr) [[unlikely]]
+        internal::no_state();
+    return *state;
+}
+
+// A transaction that could not begin because DRAM was short, as far as the documented interface sees it: it is
+// in ONABORT and ends like any other. It needs no memory.
+struct FailedBegin {
+    pobj_tx_stage stage = TX_STAGE_NONE;
+    int error = 0;  // of the last one, until a transaction begins
+    bool is_open = false;
+};
+extern __thread FailedBegin failed_begin __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 }  // namespace terrace::persist
