@@ -175,14 +175,13 @@ int check_open_file(int file, const char* path, const char* layout) {
              path);
         return 0;
     }
-    uint64_t watermark = 0;
-    bool log_is_empty = false;
-    if (read_watermark(file, path, superblock.log_seed, watermark, log_is_empty) != 0)
+    Watermark watermark;
+    if (read_watermark(file, path, superblock.log_seed, watermark) != 0)
         return errno == EINVAL ? 0 : -1;
     LogScan scan;
-    int result = log_is_empty || scan.read(file, path, superblock, watermark) == 0 ? 1
-                 : errno == EINVAL                                                 ? 0
-                                                                                   : -1;
+    int result = watermark.log_is_empty || scan.read(file, path, superblock, watermark.sequence) == 0 ? 1
+                 : errno == EINVAL                                                                    ? 0
+                                                                                                      : -1;
     if (result == 1) {
         struct stat status;
         void* copy = MAP_FAILED;

@@ -101,6 +101,17 @@ uint64_t ExtentHeap::place_in(uint32_t first, uint64_t count, uint64_t alignment
     return at + count <= end ? at : kNone;
 }
 
+// The pages [at, at + count) of the free extent at `first`; what is left of it stays free.
+uint32_t ExtentHeap::cut(uint32_t first, uint64_t at, uint64_t count) {
+    const uint64_t end = uint64_t{first} + pages_[first].pages;
+    unlink(first);
+    if (at > first)
+        link(first, static_cast<uint32_t>(at - first));
+    if (at + count < end)
+        link(static_cast<uint32_t>(at + count), static_cast<uint32_t>(end - at - count));
+    return static_cast<uint32_t>(at);
+}
+
 uint64_t ExtentHeap::largest_free() const {
     for (uint32_t bin = kBins; bin-- > 0;) {
         uint64_t largest = 0;
@@ -122,18 +133,22 @@ uint32_t ExtentHeap::take(uint64_t count, uint64_t alignment, bool inside_segmen
             continue;
         }
         bin += static_cast<uint32_t>(std::countr_zero(rest));
-        for (uint32_t first = heads_[bin]; first != kNone; first = pages_[first].next) {
+        // The lowest address of a few: so the pool's end stays free, in large pieces.
+        uint32_t best = kNone;
+        uint64_t best_at = kNone;
+        uint32_t seen = 0;
+        for (uint32_t first = heads_[bin]; first != kNone && seen < kLookedAt; first = pages_[first].next) {
             const uint64_t at = place_in(first, count, alignment, inside_segment);
             if (at == kNone)
                 continue;
-            const uint64_t extent = pages_[first].pages;
-            unlink(first);
-            if (at > first)
-                link(first, static_cast<uint32_t>(at - first));
-            if (at + count < first + extent)
-                link(static_cast<uint32_t>(at + count), static_cast<uint32_t>(first + extent - at - count));
-            return static_cast<uint32_t>(at);
+            ++seen;
+            if (at < best_at) {
+                best = first;
+                best_at = at;
+            }
         }
+        if (best != kNone)
+            return cut(best, best_at, count);
     }
     return kNone;
 }

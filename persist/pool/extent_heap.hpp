@@ -48,10 +48,12 @@ class ExtentHeap {
 
   private:
     static constexpr uint32_t kExactBins = 32;
+    static constexpr uint32_t kLookedAt = 32;
     static constexpr uint32_t kBins = kExactBins + 27 * 8 + 8;
     static uint32_t bin_of(uint64_t count);
     void link(uint32_t first, uint32_t count);
     void unlink(uint32_t first);
+    uint32_t cut(uint32_t first, uint64_t at, uint64_t count);
     uint64_t place_in(uint32_t first, uint64_t count, uint64_t alignment, bool inside_segment) const;
 
     const Regions* regions_ = nullptr;

@@ -68,14 +68,13 @@ int read_regions(const OpenedFile& opened, const Superblock& superblock, Regions
 
 // Recovery for a pool whose file is not to be changed.
 int replay_in_memory(const OpenedFile& opened, const Superblock& superblock, char* base) {
-    uint64_t watermark = 0;
-    bool log_is_empty = false;
-    if (int error = read_watermark(opened.file, opened.path, superblock.log_seed, watermark, log_is_empty))
+    Watermark watermark;
+    if (int error = read_watermark(opened.file, opened.path, superblock.log_seed, watermark))
         return error;
-    if (log_is_empty)
+    if (watermark.log_is_empty)
         return 0;
     LogScan scan;
-    int error = scan.read(opened.file, opened.path, superblock, watermark);
+    int error = scan.read(opened.file, opened.path, superblock, watermark.sequence);
     MemoryPatcher patcher{base, superblock.log_seed};
     if (error == 0 && (error = scan.replay(patcher)) != 0)
         fail(error, "%s: the log cannot be read: %s", opened.path, strerror(error));

@@ -24,24 +24,17 @@ int LogScan::read(int file, const char* path, const Superblock& superblock, uint
     file_ = file;
     file_bytes_ = static_cast<uint64_t>(status.st_size);
     seed_ = superblock.log_seed;
-    log_offset_ = superblock.log_offset;
     last_sequence_ = watermark;
-    char* log = log_.room(superblock.log_bytes);
-    if (log == nullptr)
-        return fail(ENOMEM, "%s: no memory to read the log", path);
-    if (int error = medium::read_file(file, log, superblock.log_bytes, superblock.log_offset))
-        return fail(error, "%s: the log cannot be read: %s", path, strerror(error));
-
-    for (uint64_t at_byte = 0; at_byte + sizeof(RecordHeader) <= superblock.log_bytes;
-         at_byte += kLineBytes) {
-        auto* record = reinterpret_cast<RecordHeader*>(log + at_byte);
-        if (record->magic != kRecordMagic || record->sequence <= watermark)
-            continue;
-        if (!is_valid_record(record, superblock.log_bytes - at_byte, log_offset_ + at_byte, seed_))
-            continue;
-        if (!records_.push({record->sequence, log_offset_ + at_byte}))
-            return fail(ENOMEM, "%s: no memory to read the log", path);
-        at_byte += record->bytes - kLineBytes;
+    for (uint64_t at_byte = 0; at_byte + sizeof(RecordHeader) <= superblock.log_bytes;) {
+        const RecordHeader* header = nullptr;
+        if (int error = look_at(superblock, at_byte, header))
+            return fail(error, "%s: the log cannot be read: %s", path, strerror(error));
+        uint64_t step = kLineBytes;
+        if (header->magic == kRecordMagic && header->sequence > watermark) {
+            if (int error = keep_if_valid(superblock, at_byte, *header, step))
+                return fail(error, "%s: the log cannot be read: %s", path, strerror(error));
+        }
+        at_byte += step;
     }
     std::sort(records_.begin(), records_.end(),
               [](const Found& a, const Found& b) { return a.sequence < b.sequence; });
@@ -56,8 +49,47 @@ int LogScan::read(int file, const char* path, const Superblock& superblock, uint
     return 0;
 }
 
+// The header that may be at `at_byte` of the log, which is read piece by piece: most of it is nothing to keep.
+int LogScan::look_at(const Superblock& superblock, uint64_t at_byte, const RecordHeader*& header) {
+    if (piece_.size() == 0 || at_byte < piece_begin_ || at_byte >= piece_begin_ + piece_.size()) {
+        piece_.truncate(0);
+        char* const room = piece_.room(kPieceBytes);
+        if (room == nullptr)
+            return ENOMEM;
+        const uint64_t bytes = std::min(kPieceBytes, superblock.log_bytes - at_byte);
+        if (int error = medium::read_file(file_, room, bytes, superblock.log_offset + at_byte))
+            return error;
+        piece_begin_ = at_byte;
+        piece_.take(bytes);
+    }
+    header = reinterpret_cast<const RecordHeader*>(piece_.data() + (at_byte - piece_begin_));
+    return 0;
+}
+
+// `step`: to where the next record may begin.
+int LogScan::keep_if_valid(const Superblock& superblock, uint64_t at_byte, const RecordHeader& header,
+                           uint64_t& step) {
+    const uint64_t bytes = header.bytes;
+    if (bytes < sizeof header || bytes % kLineBytes != 0 || bytes > superblock.log_bytes - at_byte)
+        return 0;
+    const uint64_t place = log_.size();
+    char* const copy = log_.room(bytes);
+    if (copy == nullptr)
+        return ENOMEM;
+    const uint64_t position = superblock.log_offset + at_byte;
+    if (int error = medium::read_file(file_, copy, bytes, position))
+        return error;
+    if (!is_valid_record(reinterpret_cast<RecordHeader*>(copy), bytes, position, seed_))
+        return 0;
+    if (!records_.push({reinterpret_cast<RecordHeader*>(copy)->sequence, position, place}))
+        return ENOMEM;
+    log_.take(bytes);
+    step = bytes;
+    return 0;
+}
+
 bool LogScan::has_sequence(uint64_t sequence) const {
-    return std::binary_search(records_.begin(), records_.end(), Found{sequence, 0},
+    return std::binary_search(records_.begin(), records_.end(), Found{sequence, 0, 0},
                               [](const Found& a, const Found& b) { return a.sequence < b.sequence; });
 }
 
@@ -124,6 +156,7 @@ int LogScan::read_extension(uint64_t offset, uint64_t bytes) {
 }
 
 void LogScan::release() {
+    piece_.release();
     log_.release();
     extension_.release();
     records_.release();
@@ -147,31 +180,26 @@ int replay_to_file(int file, const Superblock& superblock, LogScan& scan) {
 }  // namespace
 
 int recover_file(int file, const char* path, const Superblock& superblock, uint64_t& last_sequence) {
-    uint64_t watermark = 0;
-    bool log_is_empty = false;
-    if (int error = read_watermark(file, path, superblock.log_seed, watermark, log_is_empty))
+    Watermark watermark;
+    if (int error = read_watermark(file, path, superblock.log_seed, watermark))
         return error;
-    last_sequence = watermark;
-    int error = 0;
-    if (!log_is_empty) {
-        LogScan scan;
-        error = scan.read(file, path, superblock, watermark);
-        if (error == 0)
-            last_sequence = scan.last_sequence();
-        if (error == 0 && scan.record_count() > 0) {
-            error = replay_to_file(file, superblock, scan);
-            if (error != 0)
-                fail(error, "%s: recovery could not write the pool: %s", path, strerror(error));
-        }
+    last_sequence = watermark.sequence;
+    LogScan scan;
+    int error = watermark.log_is_empty ? 0 : scan.read(file, path, superblock, watermark.sequence);
+    if (error != 0) {
         scan.release();
+        return error;
     }
+    if (!watermark.log_is_empty)
+        last_sequence = scan.last_sequence();
+    error = repair_watermark(file, watermark, superblock.log_seed);
+    if (error == 0 && scan.record_count() > 0)
+        error = replay_to_file(file, superblock, scan);
+    scan.release();
     // From here on the log has to be looked at; and records that were not replayed are never looked at again.
-    if (error == 0 && (log_is_empty || last_sequence != watermark)) {
+    if (error == 0 && (watermark.log_is_empty || last_sequence != watermark.sequence))
         error = write_watermarks(file, last_sequence, superblock.log_seed);
-        if (error != 0)
-            fail(error, "%s: recovery could not write the pool: %s", path, strerror(error));
-    }
-    return error;
+    return error == 0 ? 0 : fail(error, "%s: recovery could not write the pool: %s", path, strerror(error));
 }
 
 }  // namespace terrace::persist

@@ -31,11 +31,15 @@ class LogScan {
   private:
     struct Found {
         uint64_t sequence;
-        uint64_t position;
+        uint64_t position;  // in the file
+        uint64_t place;     // in log_
     };
     const RecordHeader* at(const Found& found) const {
-        return reinterpret_cast<const RecordHeader*>(log_.data() + (found.position - log_offset_));
+        return reinterpret_cast<const RecordHeader*>(log_.data() + found.place);
     }
+    [[nodiscard]] int look_at(const Superblock& superblock, uint64_t at_byte, const RecordHeader*& header);
+    [[nodiscard]] int keep_if_valid(const Superblock& superblock, uint64_t at_byte,
+                                    const RecordHeader& header, uint64_t& step);
     [[nodiscard]] int keep_what_was_committed(const char* path, uint64_t watermark);
     bool has_sequence(uint64_t sequence) const;
     [[nodiscard]] int check_entries(const char* path, EntryReader reader, bool nested);
@@ -44,9 +48,11 @@ class LogScan {
     int file_ = -1;
     uint64_t file_bytes_ = 0;
     uint32_t seed_ = 0;
-    uint64_t log_offset_ = 0;
     uint64_t last_sequence_ = 0;
-    GrowBuffer log_;
+    static constexpr uint64_t kPieceBytes = 64 << 10;
+    GrowBuffer piece_;  // of the log, as it lies in the file
+    uint64_t piece_begin_ = 0;
+    GrowBuffer log_;  // the records that are to be replayed
     GrowBuffer extension_;
     GrowArray<Found> records_;
 };

@@ -173,26 +173,39 @@ int write_watermarks(int file, uint64_t sequence, uint32_t seed) {
     return 0;
 }
 
-int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence, bool& log_is_empty) {
-    bool found = false;
-    log_is_empty = false;
-    for (uint64_t offset : kWatermarkOffset) {
+int read_watermark(int file, const char* path, uint32_t seed, Watermark& watermark) {
+    watermark = {};
+    for (uint32_t i : {0u, 1u}) {
         WatermarkSlot slot;
-        if (int error = medium::read_file(file, &slot, sizeof slot, offset))
+        if (int error = medium::read_file(file, &slot, sizeof slot, kWatermarkOffset[i]))
             return fail(error, "%s: cannot be read: %s", path, strerror(error));
-        if (slot.check != make_watermark(slot.sequence, seed).check)
+        watermark.is_sound[i] = slot.check == make_watermark(slot.sequence, seed).check;
+        if (!watermark.is_sound[i])
             continue;
-        const uint64_t here = slot.sequence & ~kLogIsEmpty;
-        const bool is_empty_here = (slot.sequence & kLogIsEmpty) != 0;
-        if (!found || here > sequence)
-            log_is_empty = is_empty_here;
-        else if (here == sequence)
-            log_is_empty = log_is_empty || is_empty_here;
-        sequence = found ? std::max(sequence, here) : here;
-        found = true;
+        const uint64_t sequence = slot.sequence & ~kLogIsEmpty;
+        const bool log_is_empty = (slot.sequence & kLogIsEmpty) != 0;
+        if (sequence > watermark.sequence)
+            watermark.log_is_empty = log_is_empty;
+        else if (sequence == watermark.sequence)
+            watermark.log_is_empty |= log_is_empty;
+        watermark.sequence = std::max(watermark.sequence, sequence);
     }
-    if (!found)
+    if (!watermark.is_sound[0] && !watermark.is_sound[1])
         return fail(EINVAL, "%s: both slots of the log's watermark are damaged (checksum)", path);
+    return 0;
+}
+
+int repair_watermark(int file, const Watermark& watermark, uint32_t seed) {
+    const WatermarkSlot slot =
+        make_watermark(watermark.sequence | (watermark.log_is_empty ? kLogIsEmpty : 0), seed);
+    for (uint32_t i : {0u, 1u}) {
+        if (watermark.is_sound[i])
+            continue;
+        if (int error = medium::write_file(file, &slot, sizeof slot, kWatermarkOffset[i]))
+            return error;
+        if (int error = medium::sync_file(file))
+            return error;
+    }
     return 0;
 }
 

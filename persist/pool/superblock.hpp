@@ -29,11 +29,18 @@ void seal_superblock(Superblock& superblock, uint32_t copy);
 // A word and its check: crc32c of the word, continued from `seed`, and its complement. Watermarks, root page, type numbers.
 uint64_t check_word(uint64_t word, uint32_t seed);
 
-// The durable watermark, and whether the pool was closed with it; EINVAL when neither slot is sound.
-[[nodiscard]] int read_watermark(int file, const char* path, uint32_t seed, uint64_t& sequence,
-                                 bool& log_is_empty);
+// The durable watermark; EINVAL when neither slot is sound.
+struct Watermark {
+    uint64_t sequence;
+    bool log_is_empty;  // the pool was closed with it
+    bool is_sound[2];   // of each slot
+};
+[[nodiscard]] int read_watermark(int file, const char* path, uint32_t seed, Watermark& watermark);
 WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed);
+// Both slots, one after the other, each synced. REQUIRES: both are sound, so that a crash in between leaves one.
 [[nodiscard]] int write_watermarks(int file, uint64_t sequence, uint32_t seed);
+// Writes a slot that a crash has torn again from the other one. To be done before anything else is written.
+[[nodiscard]] int repair_watermark(int file, const Watermark& watermark, uint32_t seed);
 
 uint64_t root_page_check(const RootPage& page, uint32_t seed);
 // EINVAL with the message set when the check or the places in it are wrong, or the file is shorter than they say.

@@ -1,6 +1,7 @@
 // The heap of a pool: what objects cost, where they lie, that free space comes back and survives reopening.
 #include <string.h>
 
+#include <cmath>
 #include <map>
 
 #include "persist/pool/pool.hpp"
@@ -179,6 +180,87 @@ TEST_P(HeapTest, AlignmentIsKept) {
             EXPECT_GE(heap.usable_bytes(block), bytes);
             heap.release(block);
         }
+    }
+}
+
+// Objects of random sizes that come and go, until ten times the pool's content has been allocated.
+class Churn {
+  public:
+    Churn(PMEMobjpool* pool, bool even_sizes, uint64_t seed)
+        : pool_(pool),
+          even_sizes_(even_sizes),
+          random_(seed),
+          heap_bytes_(pool_of(pool).heap.usage().heap_bytes) {}
+
+    bool allocate() {
+        const size_t bytes = next_size();
+        PMEMoid oid;
+        if (pmemobj_alloc(pool_, &oid, bytes, 1, nullptr, nullptr) != 0)
+            return false;
+        live_.push_back({oid, bytes});
+        live_bytes_ += bytes;
+        all_bytes_ += bytes;
+        return true;
+    }
+    void free_one() {
+        auto& object = live_[random_() % live_.size()];
+        live_bytes_ -= object.second;
+        pmemobj_free(&object.first);
+        object = live_.back();
+        live_.pop_back();
+    }
+    void fill() {
+        while (allocate()) {
+        }
+    }
+    void replace_at(double share) {
+        while (static_cast<double>(live_bytes_) > share * static_cast<double>(heap_bytes_))
+            free_one();
+        for (const uint64_t end = all_bytes_ + 10 * heap_bytes_; all_bytes_ < end;) {
+            free_one();
+            while (static_cast<double>(live_bytes_) < share * static_cast<double>(heap_bytes_) &&
+                   allocate()) {
+            }
+        }
+    }
+    double waste() const { return 1 - static_cast<double>(live_bytes_) / static_cast<double>(heap_bytes_); }
+
+  private:
+    size_t next_size() {
+        if (even_sizes_)
+            return 32 + random_() % (65536 - 31);
+        return static_cast<size_t>(
+            32 * std::pow(2048.0, static_cast<double>(random_() >> 11) / 9007199254740992.0));
+    }
+
+    PMEMobjpool* pool_;
+    bool even_sizes_;
+    std::mt19937_64 random_;
+    uint64_t heap_bytes_;
+    uint64_t live_bytes_ = 0;
+    uint64_t all_bytes_ = 0;
+    std::vector<std::pair<PMEMoid, size_t>> live_;
+};
+
+TEST_P(HeapTest, WastesAtMost15PercentOnRandomSizesAfterAChurn) {
+    if (is_page_granularity())
+        return;  // the same heap
+    for (const bool even_sizes : {true, false}) {
+        SCOPED_TRACE(even_sizes ? "32 B to 64 KiB, each size as likely"
+                                : "32 B to 64 KiB, each doubling as likely");
+        create(64 << 20);
+        Churn churn(pool_, even_sizes, 1);
+        churn.fill();
+        EXPECT_LE(churn.waste(), 0.15) << "of a pool that was filled once";
+        churn.replace_at(1.0);
+        churn.fill();
+        EXPECT_LE(churn.waste(), 0.15) << "of a pool that was full all the time";
+        churn.replace_at(0.7);
+        churn.fill();
+        EXPECT_LE(churn.waste(), 0.15) << "of a pool that was filled up again";
+        close();
+        EXPECT_EQ(pmemobj_check(path_.c_str(), "test"), 1) << pmemobj_errormsg();
+        unlink(path_.c_str());
     }
 }
 
