@@ -108,16 +108,19 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
 
 void LaneLog::write_homes(Lane& lane, EntryReader reader) {
     uint64_t count = lane.home_count.load(std::memory_order_relaxed);
-    for (EntryView entry; reader.next(entry);) {
-        if (entry.kind == EntryKind::kStore) [[likely]] {  // an aligned word: one line
-            __atomic_store_n(reinterpret_cast<uint64_t*>(pool_->home + entry.offset), entry.operand,
+    char* const home = pool_->home;
+    EntryView entry;
+    do {
+        for (Entry store; reader.next_store(store);) {  // an aligned word: one line
+            __atomic_store_n(reinterpret_cast<uint64_t*>(home + store.offset()), store.operand,
                              __ATOMIC_RELAXED);
-            lane.homes[count++] = {entry.offset / kLineBytes * HomeLines::kOneLine + 1};
-            continue;
+            lane.homes[count++] = {store.offset() / kLineBytes * HomeLines::kOneLine + 1};
         }
-        apply_to_memory(pool_->home, entry, pool_->superblock->log_seed);
+        if (!reader.next(entry))
+            break;
+        apply_to_memory(home, entry, pool_->superblock->log_seed);
         lane.homes[count++] = HomeLines::of(entry.offset, entry.bytes());
-    }
+    } while (true);
     lane.home_count.store(count, std::memory_order_release);
 }
 
@@ -134,14 +137,24 @@ void LaneLog::flush_homes_of(Lane& lane) {
     constexpr uint64_t kRemembered = 256;
     uint64_t remembered[kRemembered] = {};
     const uint64_t end = lane.home_count.load(std::memory_order_acquire);
-    for (; lane.flushed < end; ++lane.flushed) {
-        const HomeLines lines = lane.homes[lane.flushed];
+    uint64_t run_begin = 0;  // lines that follow each other are flushed together
+    uint64_t run_end = 0;
+    for (uint64_t i = lane.flushed; i < end; ++i) {
+        const HomeLines lines = lane.homes[i];
         uint64_t& same = remembered[lines.packed / HomeLines::kOneLine % kRemembered];
         if (same == lines.packed)
             continue;
         same = lines.packed;
-        medium::flush(pool_->home + lines.offset(), lines.bytes());
+        if (lines.offset() != run_end) {
+            if (run_end != run_begin)
+                medium::flush(pool_->home + run_begin, run_end - run_begin);
+            run_begin = lines.offset();
+        }
+        run_end = lines.offset() + lines.bytes();
     }
+    if (run_end != run_begin)
+        medium::flush(pool_->home + run_begin, run_end - run_begin);
+    lane.flushed = end;
 }
 
 // Every commit with this sequence or a smaller one has stored its homes.

@@ -109,6 +109,9 @@ struct Entry {
     uint64_t target;  // offset in the low 56 bits, EntryKind in the high 8
     uint64_t operand;
 
+    static constexpr Entry of_store(uint64_t offset, uint64_t word) {
+        return {offset | uint64_t{static_cast<uint8_t>(EntryKind::kStore)} << 56, word};
+    }
     EntryKind kind() const { return static_cast<EntryKind>(target >> 56); }
     uint64_t offset() const { return target & ((1ull << 56) - 1); }
 };

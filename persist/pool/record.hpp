@@ -75,6 +75,18 @@ class EntryReader {
         left_ -= left_ != kToTheEnd;
         return true;
     }
+    // While the next entry is a kStore: that entry. For records that this process has built, which it may trust.
+    bool next_store(Entry& entry) {
+        if (left_ == 0 || left_ == kToTheEnd)
+            return false;
+        const uint64_t target = load_word(at_);
+        if (target >> 56 != static_cast<uint64_t>(EntryKind::kStore))
+            return false;
+        entry = {target, load_word(at_ + 8)};
+        at_ += sizeof(Entry);
+        --left_;
+        return true;
+    }
     bool is_well_formed() const { return well_formed_; }
 
   private:
@@ -122,6 +134,19 @@ class RecordBuilder {
             pins_->pin(offset, sizeof word);
         add(EntryKind::kStore, offset, word);
     }
+    // Room for many stores at once, which the caller fills in with Entry::of_store; null when DRAM is short, and where pages
+    // have to be pinned: then it is add_store for each of them.
+    Entry* add_stores(uint64_t count) {
+        if (pins_ != nullptr) [[unlikely]]
+            return nullptr;
+        char* const place = buffer_.room(count * sizeof(Entry));
+        if (place == nullptr) [[unlikely]]
+            return nullptr;
+        buffer_.take(count * sizeof(Entry));
+        entries_ += static_cast<uint32_t>(count);
+        return reinterpret_cast<Entry*>(place);
+    }
+    void add_zero(uint64_t offset, uint64_t bytes);
     // The rest of them change page descriptors.
     void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
     void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }

@@ -89,8 +89,11 @@ int Transaction::add_word(uint64_t offset) {
 }
 
 int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes) {
-    if (pool->media.home != nullptr)
-        __builtin_prefetch(pool->media.home + offset, 1);
+    if (pool->media.home != nullptr) {
+        constexpr uint64_t kMostPrefetched = 4096;
+        for (uint64_t at = 0; at < std::min(bytes, kMostPrefetched); at += kLineBytes)
+            __builtin_prefetch(pool->media.home + offset + at, 1);
+    }
     if (bytes == 8 && offset % 8 == 0 && keep_old_bytes && !index_.has_large())
         return add_word(offset);
     if (bytes - 1 < kLineBytes - offset % kLineBytes && !index_.has_large()) [[likely]]
@@ -192,15 +195,27 @@ int Transaction::write_large_contents() {
     return 0;
 }
 
+void Transaction::add_words() {
+    const char* const base = pool->media.base;
+    // Read at once: another thread's atomic may change it right now.
+    const auto now = [base](const Word& word) {
+        return __atomic_load_n(reinterpret_cast<const uint64_t*>(base + word.offset), __ATOMIC_RELAXED);
+    };
+    Entry* entry = record_.add_stores(words_.size());
+    if (entry == nullptr) [[unlikely]] {
+        for (const Word& word : words_)
+            record_.add_store(word.offset, now(word));
+        return;
+    }
+    for (const Word& word : words_)
+        *entry++ = Entry::of_store(word.offset, now(word));
+}
+
 void Transaction::build_record() {
     Heap& heap = pool->heap;
     const char* base = pool->media.base;
     record_.reset(pool->media.pins);
-    for (const Word& word : words_) {
-        // Read at once: another thread's atomic may change it right now.
-        record_.add_store(word.offset, __atomic_load_n(reinterpret_cast<const uint64_t*>(base + word.offset),
-                                                       __ATOMIC_RELAXED));
-    }
+    add_words();
     for (const Range& range : ranges_)
         record_.add_data(range.offset, base + range.offset, range.bytes);
     for (const Allocation& allocation : allocations_) {

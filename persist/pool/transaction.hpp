@@ -114,6 +114,7 @@ class Transaction {
     [[nodiscard]] int note_missing_in_line(uint64_t offset, uint64_t missing, bool keep_old_bytes);
     [[nodiscard]] int note_in_line(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
     [[nodiscard]] int write_large_contents();
+    void add_words();
     void build_record();
     void restore(char* to, const char* from, uint64_t bytes);
     void forget();
