@@ -18,9 +18,30 @@ inline constexpr unsigned kAccounts = 64;
 inline constexpr std::int64_t kInitialBalance = 1000000;
 inline constexpr unsigned kSlots = 12;
 inline constexpr unsigned kAtomicSlots = 6;
+inline constexpr unsigned kMostInList = 10;
 inline constexpr unsigned kWords = 64;
 inline constexpr unsigned kDirectWords = 16;
 inline constexpr unsigned kBulkWords = 16384;  // 128 KiB: more than any log holds without extending it
+
+// Every object begins with who made it; words made from that follow.
+struct ObjectHeader {
+    std::uint64_t thread;
+    std::uint64_t operation;
+    std::uint64_t size;  // as asked for when it was made
+};
+
+// An element of a thread's list. As POBJ_LIST_ENTRY and POBJ_LIST_HEAD have it.
+struct ListNode {
+    ObjectHeader header;
+    struct {
+        PMEMoid next;
+        PMEMoid previous;
+    } entry;
+};
+struct ListHead {
+    PMEMoid first;
+    PMEMmutex lock;
+};
 
 struct Area {
     std::uint64_t sequence;  // how many operations this thread has done, in all runs
@@ -28,19 +49,13 @@ struct Area {
     std::uint64_t direct[kDirectWords];
     PMEMoid slots[kSlots];
     PMEMoid atomic_slots[kAtomicSlots];
+    ListHead list;
     std::uint64_t bulk[kBulkWords];
 };
 
 struct Root {
     std::int64_t balances[kAccounts];
     Area areas[kThreads];
-};
-
-// Every object begins with who made it; words made from that follow.
-struct ObjectHeader {
-    std::uint64_t thread;
-    std::uint64_t operation;
-    std::uint64_t size;  // as asked for when it was made
 };
 
 // In a shared mapping of a file: it outlives the worker, so what was stored before SIGKILL is there.

@@ -20,6 +20,8 @@ Kind kind_from(std::uint64_t random) {
             return Kind::kAtomicSlot;
         case 23 ... 24:
             return Kind::kDirectStore;
+        case 25 ... 27:
+            return Kind::kList;
         default:
             return Kind::kTransfer;
     }
@@ -44,6 +46,20 @@ void change_slot(const Operation& operation, unsigned i, bool may_resize, Object
     }
 }
 
+void change_list(const Operation& operation, std::vector<std::uint64_t>* list) {
+    using ListStep = Operation::ListStep;
+    const ListStep step = operation.list_step(list->size());
+    if (step == ListStep::kInsertFirst || step == ListStep::kInsertLast) {
+        list->insert(step == ListStep::kInsertFirst ? list->begin() : list->end(), operation.number);
+        return;
+    }
+    const auto place = list->begin() + static_cast<std::ptrdiff_t>(operation.list_place(list->size()));
+    const std::uint64_t element = *place;
+    list->erase(place);
+    if (step == ListStep::kMoveToLast)
+        list->push_back(element);
+}
+
 }  // namespace
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b, std::uint64_t c) {
@@ -58,6 +74,15 @@ std::uint64_t Operation::object_size(unsigned i) const {
     const std::uint64_t r = mix(random, 16, i);
     const std::uint64_t most = r % 16 == 0 ? 100000 : r % 4 == 0 ? 6000 : 300;
     return sizeof(ObjectHeader) + mix(r, 17) % most;
+}
+
+Operation::ListStep Operation::list_step(std::size_t length) const {
+    const std::uint64_t dice = mix(random, 19) % 4;
+    if (length == 0)
+        return dice % 2 == 0 ? ListStep::kInsertFirst : ListStep::kInsertLast;
+    if (length == kMostInList)
+        return dice % 2 == 0 ? ListStep::kMoveToLast : ListStep::kRemove;
+    return static_cast<ListStep>(dice);
 }
 
 Operation operation(std::uint64_t seed, unsigned thread, std::uint64_t number) {
@@ -75,6 +100,10 @@ std::uint64_t type_of_slot_object(unsigned thread) {
 
 std::uint64_t type_of_atomic_object(unsigned thread) {
     return 101 + thread;
+}
+
+std::uint64_t type_of_list_node(unsigned thread) {
+    return 201 + thread;
 }
 
 void fill_object(void* memory, const ObjectHeader& header) {
@@ -122,6 +151,9 @@ void apply(const Operation& operation, ThreadModel* thread, Balances* balances) 
             break;
         case Kind::kAtomicSlot:
             change_slot(operation, 0, false, &thread->atomic_slots[operation.atomic_slot()]);
+            break;
+        case Kind::kList:
+            change_list(operation, &thread->list);
             break;
         case Kind::kDirectStore:
             thread->direct[operation.direct_word()] = operation.direct_value();

@@ -21,6 +21,7 @@ enum class Kind {
     kChangeSlots,  // one transaction fills empty slots with new objects, and empties or resizes full ones
     kPublish,      // the same for one slot, by reservation and publication
     kAtomicSlot,   // the same for one slot, by atomic allocation and free
+    kList,         // one step of the thread's list: an element inserted, moved, or removed and freed
     kDirectStore,  // pmemobj_persist of a word
 };
 
@@ -31,7 +32,9 @@ struct Operation {
     Kind kind;
 
     // Is it finished in one step with the thread's sequence? If not, a kill may come between the two.
-    bool counts_itself() const { return kind != Kind::kAtomicSlot && kind != Kind::kDirectStore; }
+    bool counts_itself() const {
+        return kind != Kind::kAtomicSlot && kind != Kind::kList && kind != Kind::kDirectStore;
+    }
     // Before it, does the thread do something that must leave no trace?
     bool begins_with_an_abort() const { return random % 5 == 0; }
     bool begins_with_a_cancel() const { return random % 7 == 0; }
@@ -55,6 +58,10 @@ struct Operation {
     unsigned atomic_slot() const { return static_cast<unsigned>(mix(random, 12) % kAtomicSlots); }
     std::uint64_t object_size(unsigned i) const;
 
+    enum class ListStep { kInsertFirst, kInsertLast, kMoveToLast, kRemove };
+    ListStep list_step(std::size_t length) const;
+    std::size_t list_place(std::size_t length) const { return mix(random, 18) % length; }
+
     unsigned direct_word() const { return static_cast<unsigned>(mix(random, 13) % kDirectWords); }
     std::uint64_t direct_value() const { return mix(random, 14); }
 };
@@ -64,6 +71,7 @@ Operation operation(std::uint64_t seed, unsigned thread, std::uint64_t number);
 // The object that operation `number` of `thread` makes: its type and its content.
 std::uint64_t type_of_slot_object(unsigned thread);
 std::uint64_t type_of_atomic_object(unsigned thread);
+std::uint64_t type_of_list_node(unsigned thread);
 void fill_object(void* memory, const ObjectHeader& header);
 // Does the memory begin with that content?
 bool has_content(const void* memory, const ObjectHeader& header);
@@ -80,6 +88,7 @@ struct ThreadModel {
     std::array<std::uint64_t, kDirectWords> direct = {};
     std::array<ObjectModel, kSlots> slots = {};
     std::array<ObjectModel, kAtomicSlots> atomic_slots = {};
+    std::vector<std::uint64_t> list;  // which operation made each element
     std::vector<std::uint64_t> bulk = std::vector<std::uint64_t>(kBulkWords);
 };
 

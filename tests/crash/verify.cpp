@@ -44,6 +44,31 @@ void compare_object(const PMEMoid& oid, const ObjectModel& expected, std::uint64
              slot, number(expected.made.operation));
 }
 
+const ListNode* node_at(const PMEMoid& oid) {
+    return static_cast<const ListNode*>(pmemobj_direct(oid));
+}
+
+void compare_list(const Area& area, const ThreadModel& model, unsigned thread, Faults* faults) {
+    PMEMoid oid = area.list.first;
+    for (std::size_t i = 0; i < model.list.size(); ++i) {
+        const ListNode* const node = OID_IS_NULL(oid) ? nullptr : node_at(oid);
+        if (node == nullptr || pmemobj_type_num(oid) != type_of_list_node(thread) ||
+            !has_content(node, {thread, model.list[i], sizeof(ObjectHeader)})) {
+            note(faults, "thread %u: element %zu of the list is not the one that operation %llu made", thread,
+                 i, number(model.list[i]));
+            return;
+        }
+        if (node_at(node->entry.next) == nullptr ||
+            node_at(node->entry.next)->entry.previous.off != oid.off) {
+            note(faults, "thread %u: the list's element behind element %zu does not lead back", thread, i);
+            return;
+        }
+        oid = node->entry.next;
+    }
+    if (!OID_EQUALS(oid, area.list.first))
+        note(faults, "thread %u: the list has more than its %zu elements", thread, model.list.size());
+}
+
 Faults compare_area(const Area& area, const ThreadModel& model, unsigned thread) {
     Faults faults;
     for (unsigned i = 0; i < kWords; ++i)
@@ -60,6 +85,7 @@ Faults compare_area(const Area& area, const ThreadModel& model, unsigned thread)
     for (unsigned i = 0; i < kAtomicSlots; ++i)
         compare_object(area.atomic_slots[i], model.atomic_slots[i], type_of_atomic_object(thread),
                        "atomic slot", thread, i, &faults);
+    compare_list(area, model, thread, &faults);
     if (memcmp(area.bulk, model.bulk.data(), sizeof area.bulk) != 0) {
         const std::uint64_t* const wrong =
             std::mismatch(area.bulk, area.bulk + kBulkWords, model.bulk.begin()).first;
@@ -122,6 +148,13 @@ void verify_objects(PMEMobjpool* pool, const Root& root, Faults* faults) {
     for (const Area& area : root.areas) {
         std::for_each(area.slots, area.slots + kSlots, link);
         std::for_each(area.atomic_slots, area.atomic_slots + kAtomicSlots, link);
+        PMEMoid node = area.list.first;
+        for (unsigned i = 0; i <= kMostInList && !OID_IS_NULL(node); ++i) {
+            link(node);
+            node = node_at(node)->entry.next;
+            if (OID_EQUALS(node, area.list.first))
+                break;
+        }
     }
     PMEMoid oid;
     POBJ_FOREACH(pool, oid) {

@@ -208,6 +208,41 @@ void change_atomic_slot(const Operation& operation, Area* area) {
         give_up("alloc", operation);
 }
 
+int construct_node(PMEMobjpool*, void* memory, void* argument) {
+    auto* const node = static_cast<ListNode*>(memory);
+    node->header = *static_cast<const ObjectHeader*>(argument);
+    pmemobj_persist(pool, &node->header, sizeof node->header);
+    return 0;
+}
+
+void change_list(const Operation& operation, Area* area) {
+    using ListStep = Operation::ListStep;
+    constexpr std::size_t kEntry = offsetof(ListNode, entry);
+    std::vector<PMEMoid> elements;
+    for (PMEMoid oid = area->list.first; !OID_IS_NULL(oid);) {
+        elements.push_back(oid);
+        oid = static_cast<ListNode*>(pmemobj_direct(oid))->entry.next;
+        if (OID_EQUALS(oid, area->list.first))
+            break;
+    }
+    ListHead* const list = &area->list;
+    const ListStep step = operation.list_step(elements.size());
+    if (step == ListStep::kInsertFirst || step == ListStep::kInsertLast) {
+        ObjectHeader header = {operation.thread, operation.number, sizeof(ObjectHeader)};
+        if (OID_IS_NULL(pmemobj_list_insert_new(pool, kEntry, list, OID_NULL, step == ListStep::kInsertFirst,
+                                                sizeof(ListNode), type_of_list_node(operation.thread),
+                                                construct_node, &header)))
+            give_up("list_insert_new", operation);
+        return;
+    }
+    const PMEMoid element = elements[operation.list_place(elements.size())];
+    const int result = step == ListStep::kRemove
+                           ? pmemobj_list_remove(pool, kEntry, list, element, 1)
+                           : pmemobj_list_move(pool, kEntry, list, kEntry, list, OID_NULL, 0, element);
+    if (result != 0)
+        give_up("list", operation);
+}
+
 void store_directly(const Operation& operation, Area* area) {
     std::uint64_t* const word = &area->direct[operation.direct_word()];
     __atomic_store_n(word, operation.direct_value(), __ATOMIC_RELAXED);
@@ -239,6 +274,9 @@ void perform(const Operation& operation, Area* area) {
             return publish_slot(operation, area);
         case Kind::kAtomicSlot:
             change_atomic_slot(operation, area);
+            return count_by_itself(operation, area);
+        case Kind::kList:
+            change_list(operation, area);
             return count_by_itself(operation, area);
         case Kind::kDirectStore:
             store_directly(operation, area);
