@@ -173,37 +173,35 @@ Block Heap::reserve_small(uint32_t size_class, uint64_t type_number, uint32_t ar
 // REQUIRES: the arena's lock is held. ENSURES: the slab is listed in the arena and has a free place.
 Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number) {
     LockGuard guard(lock_);
-    Slab* slab = unclaimed_[size_class][slot];
+    const uint32_t pages = kSizeClasses[size_class].slab_pages;
+    Slab* slab = nullptr;
+    uint32_t first = ExtentHeap::kNone;
+    // One segment after the other, until one has room: in a slab or for one.
+    while ((slab = unclaimed_[size_class][slot]) == nullptr &&
+           (first = take_loaded_pages(pages, 1, true)) == ExtentHeap::kNone) {
+        if (!load_next_segment())
+            return nullptr;
+    }
     if (slab != nullptr) {
         unlist_unclaimed(slab);
     } else {
-        const uint32_t pages = kSizeClasses[size_class].slab_pages;
-        const uint32_t first = take_pages(pages, 1, true);
-        if (first == ExtentHeap::kNone) {
-            // Loading may have turned up a slab with room.
-            slab = unclaimed_[size_class][slot];
-            if (slab == nullptr)
-                return nullptr;
-            unlist_unclaimed(slab);
-        } else {
-            slab = new_slab();
-            if (slab == nullptr) {
-                extents_.give(first, pages);
-                return nullptr;
-            }
-            slab->first_page = first;
-            slab->descriptors = state_offset(first);
-            slab->type_number = type_number;
-            slab->size_class = static_cast<uint8_t>(size_class);
-            slab->type_slot = static_cast<uint8_t>(slot);
-            slab->mixed = slot == kMixedSlot;
-            slab->capacity = static_cast<uint16_t>(slab->mixed ? kSizeClasses[size_class].mixed_capacity
-                                                               : kSizeClasses[size_class].capacity);
-            slab->free = slab->capacity;
-            for (uint32_t i = 0; i < pages; ++i) {
-                extents_.info(first + i).slab = slab;
-                extents_.info(first + i).tag.store(PageTag::kSlab, std::memory_order_release);
-            }
+        slab = new_slab();
+        if (slab == nullptr) {
+            extents_.give(first, pages);
+            return nullptr;
+        }
+        slab->first_page = first;
+        slab->descriptors = state_offset(first);
+        slab->type_number = type_number;
+        slab->size_class = static_cast<uint8_t>(size_class);
+        slab->type_slot = static_cast<uint8_t>(slot);
+        slab->mixed = slot == kMixedSlot;
+        slab->capacity = static_cast<uint16_t>(slab->mixed ? kSizeClasses[size_class].mixed_capacity
+                                                           : kSizeClasses[size_class].capacity);
+        slab->free = slab->capacity;
+        for (uint32_t i = 0; i < pages; ++i) {
+            extents_.info(first + i).slab = slab;
+            extents_.info(first + i).tag.store(PageTag::kSlab, std::memory_order_release);
         }
     }
     slab->arena.store(&arena, std::memory_order_release);
@@ -228,22 +226,32 @@ Block Heap::reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignme
 }
 
 uint32_t Heap::take_pages(uint64_t count, uint64_t alignment, bool inside_segment) {
-    for (;;) {
-        const uint32_t first = extents_.take(count, alignment, inside_segment);
-        if (first != ExtentHeap::kNone) {
-            if (touch_segment_of(first))
-                return first;
-            extents_.give(first, count);
+    uint32_t first;
+    while ((first = take_loaded_pages(count, alignment, inside_segment)) == ExtentHeap::kNone) {
+        if (!load_next_segment())
             return ExtentHeap::kNone;
-        }
-        uint64_t& next = segments_not_loaded_from_;
-        const uint64_t segments = pool_->regions.segment_count();
-        while (next < segments && is_loaded(next))
-            ++next;
-        if (next == segments)
-            return ExtentHeap::kNone;
-        load_segment(next);
     }
+    return first;
+}
+
+uint32_t Heap::take_loaded_pages(uint64_t count, uint64_t alignment, bool inside_segment) {
+    const uint32_t first = extents_.take(count, alignment, inside_segment);
+    if (first != ExtentHeap::kNone && !touch_segment_of(first)) {
+        extents_.give(first, count);
+        return ExtentHeap::kNone;
+    }
+    return first;
+}
+
+bool Heap::load_next_segment() {
+    uint64_t& next = segments_not_loaded_from_;
+    const uint64_t segments = pool_->regions.segment_count();
+    while (next < segments && is_loaded(next))
+        ++next;
+    if (next == segments)
+        return false;
+    load_segment(next);
+    return true;
 }
 
 // The first extent in a segment formats its page descriptors, durably and before anybody's record can name one of them.

@@ -137,8 +137,10 @@ class Heap {
     Block reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena);
     Block reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignment);
     Slab* slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number);
-    uint32_t take_pages(uint64_t count, uint64_t alignment, bool inside_segment);  // REQUIRES: lock_
-    [[nodiscard]] bool touch_segment_of(uint64_t page);                            // REQUIRES: lock_
+    uint32_t take_pages(uint64_t count, uint64_t alignment, bool inside_segment);         // REQUIRES: lock_
+    uint32_t take_loaded_pages(uint64_t count, uint64_t alignment, bool inside_segment);  // REQUIRES: lock_
+    bool load_next_segment();                            // REQUIRES: lock_; false: all are loaded
+    [[nodiscard]] bool touch_segment_of(uint64_t page);  // REQUIRES: lock_
     static uint32_t take_place(Slab& slab);
     Slab* new_slab();             // REQUIRES: lock_
     void retire(Slab* slab);      // REQUIRES: lock_; it is empty and unlisted
