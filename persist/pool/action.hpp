@@ -21,7 +21,7 @@ struct Action {
 };
 
 void set_action(const Pool& pool, pobj_action& target, const Action& action);
-// kNone when `source` was never filled in, was used up, or names nothing in this pool.
-Action action_of(Pool& pool, const pobj_action& source);
+// kNone when `source` was never filled in, was used up, or is of another pool or an earlier opening of this one.
+Action action_of(const Pool& pool, const pobj_action& source);
 
 }  // namespace terrace::persist

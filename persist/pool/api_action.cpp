@@ -16,15 +16,21 @@
 namespace terrace::persist {
 namespace {
 
-// data[0] is the kind; data2[0] and [1] are heap.offset and heap.usable_size, which callers read.
-constexpr size_t kTypeNumber = 2, kStoreOffset = 3, kStoreWord = 4;
+// data[0] is the kind, data[1] tells the pool from one that was open at this address before. data2[0] and [1] are
+// heap.offset and heap.usable_size, which callers read.
+constexpr size_t kTypeNumber = 2, kStoreOffset = 3, kStoreWord = 4, kSlab = 5, kIndex = 6, kPages = 7;
+
+uint32_t mark_of(const Pool& pool) {
+    return static_cast<uint32_t>(pool.registration);
+}
 
 }  // namespace
 
 void set_action(const Pool& pool, pobj_action& target, const Action& action) {
-    memset(&target, 0, sizeof target);
+    target = {};
     target.type = action.kind == ActionKind::kStore ? POBJ_ACTION_TYPE_MEM : POBJ_ACTION_TYPE_HEAP;
     target.data[0] = static_cast<uint32_t>(action.kind);
+    target.data[1] = mark_of(pool);
     if (action.kind == ActionKind::kStore) {
         target.data2[kStoreOffset] = action.store_offset;
         target.data2[kStoreWord] = action.store_word;
@@ -33,26 +39,22 @@ void set_action(const Pool& pool, pobj_action& target, const Action& action) {
     target.heap.offset = action.block.offset;
     target.heap.usable_size = pool.heap.usable_bytes(action.block);
     target.data2[kTypeNumber] = action.type_number;
+    target.data2[kSlab] = reinterpret_cast<uintptr_t>(action.block.slab);
+    target.data2[kIndex] = action.block.index;
+    target.data2[kPages] = action.block.pages;
 }
 
-Action action_of(Pool& pool, const pobj_action& source) {
-    Action action;
-    action.kind = static_cast<ActionKind>(source.data[0]);
-    switch (action.kind) {
-        case ActionKind::kAllocation:
-        case ActionKind::kFree:
-            action.type_number = source.data2[kTypeNumber];
-            if (pool.heap.find(source.heap.offset, action.block))
-                return action;
-            break;
-        case ActionKind::kStore:
-            action.store_offset = source.data2[kStoreOffset];
-            action.store_word = source.data2[kStoreWord];
-            return action;
-        case ActionKind::kNone:
-            break;
-    }
-    return {};
+Action action_of(const Pool& pool, const pobj_action& source) {
+    const auto kind = static_cast<ActionKind>(source.data[0]);
+    if (source.data[1] != mark_of(pool)) [[unlikely]]
+        return {};
+    if (kind == ActionKind::kStore)
+        return {kind, {}, 0, source.data2[kStoreOffset], source.data2[kStoreWord]};
+    if (kind != ActionKind::kAllocation && kind != ActionKind::kFree)
+        return {};
+    const Block block = {source.heap.offset, reinterpret_cast<Slab*>(source.data2[kSlab]),
+                         static_cast<uint32_t>(source.data2[kIndex]), source.data2[kPages]};
+    return {kind, block, source.data2[kTypeNumber], 0, 0};
 }
 
 }  // namespace terrace::persist
