@@ -5,6 +5,7 @@
 #include "persist/pool/api_support.hpp"
 
 #include <errno.h>
+#include <string.h>
 
 #include "persist/pool/direct_store.hpp"
 #include "persist/pool/error_message.hpp"
@@ -27,14 +28,30 @@ int run_constructor(Pool& pool, const Block& block, pmemobj_constr constructor, 
     return result;
 }
 
+namespace {
+
+// Looks no further than the first byte that is not zero. REQUIRES: bytes >= 8.
+bool is_zero(const char* content, uint64_t bytes) {
+    uint64_t first;
+    memcpy(&first, content, sizeof first);
+    return first == 0 && memcmp(content, content + sizeof first, bytes - sizeof first) == 0;
+}
+
+}  // namespace
+
 int begin_record_with_content(Pool& pool, RecordBuilder& record, const Block& block, uint64_t bytes) {
+    constexpr uint64_t kWorthAnEntry = 64;
+    const char* content = pool.media.base + block.offset;
+    const bool is_nothing = bytes >= kWorthAnEntry && is_zero(content, bytes);
+    const bool is_direct = !is_nothing && bytes >= direct_write_threshold(pool);
     int error = 0;
-    const bool is_direct = bytes >= direct_write_threshold(pool);
     if (is_direct)
         error = write_home_directly(pool, block.offset, bytes);
     record.reset(error == 0 ? pool.media.pins : nullptr);
-    if (!is_direct && bytes != 0)
-        record.add_data(block.offset, pool.media.base + block.offset, bytes);
+    if (is_nothing)
+        record.add_zero(block.offset, bytes);
+    else if (!is_direct && bytes != 0)
+        record.add_data(block.offset, content, bytes);
     add_pending_flushes(pool, record);
     return error;
 }

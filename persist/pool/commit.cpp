@@ -156,7 +156,9 @@ int write_home_directly(Pool& pool, uint64_t offset, uint64_t bytes) {
         medium::fence();
         return 0;
     }
-    int error = medium::write_file(pool.media.file, pool.media.base + offset, bytes, offset);
+    int error = pool.media.check_file();
+    if (error == 0)
+        error = medium::write_file(pool.media.file, pool.media.base + offset, bytes, offset);
     if (error == 0)
         error = medium::sync_file(pool.media.file);
     return error == 0 ? 0 : fail(error, "the pool file cannot be written: %s", strerror(error));

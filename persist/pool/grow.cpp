@@ -33,6 +33,8 @@ int write_segment_table(int file, const Region& region, uint32_t seed) {
 namespace {
 
 int prepare_file(Pool& pool, const Region& region) {
+    if (int error = pool.media.check_file())
+        return error;
     if (int error = reserve_file_blocks(pool.media.file, region.begin, region.end - region.begin))
         return error;
     if (int error = write_segment_table(pool.media.file, region, pool.superblock.log_seed))

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "persist/flush/flush.hpp"
+#include "persist/pool/log_home.hpp"
 
 namespace terrace::persist {
 namespace {
@@ -18,6 +20,11 @@ const FileObserver* g_observer = nullptr;
 
 void observe_files(const FileObserver* observer) {
     g_observer = observer;
+}
+
+int PoolHome::check_file() const {
+    struct stat status;
+    return fstat(file, &status) == 0 && status.st_dev == device && status.st_ino == inode ? 0 : EBADF;
 }
 
 namespace medium {

@@ -152,6 +152,8 @@ void PageLog::settle_waiters(int error) {
 }
 
 int PageLog::write_group(uint64_t from, uint64_t to) {
+    if (int error = pool_->check_file())
+        return error;
     syncs_.fetch_add(1, std::memory_order_relaxed);
     if (int error =
             medium::write_file(pool_->file, mirror_ + from, to - from, pool_->superblock->log_offset + from))
@@ -245,7 +247,9 @@ int PageLog::checkpoint_locked() {
         if (int error = clear_withdrawn())
             return error;
     }
-    int error = patch_homes(durable_);
+    int error = pool_->check_file();
+    if (error == 0)
+        error = patch_homes(durable_);
     if (error == 0)
         error = medium::sync_file(pool_->file);
     if (error != 0)

@@ -38,6 +38,16 @@ int lock_file(const OpenedFile& opened) {
 
 namespace {
 
+int identify_file(const OpenedFile& opened, PoolHome& media) {
+    struct stat status;
+    if (fstat(opened.file, &status) != 0)
+        return fail(errno, "%s: %s", opened.path, strerror(errno));
+    media.file = opened.file;
+    media.device = status.st_dev;
+    media.inode = status.st_ino;
+    return 0;
+}
+
 int file_bytes_of(const OpenedFile& opened, uint64_t& bytes) {
     struct stat status;
     if (fstat(opened.file, &status) != 0)
@@ -127,7 +137,8 @@ int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblo
     pool.media.base = mapping.base;
     pool.media.home = mapping.home;
     pool.media.metadata = mapping.home != nullptr ? mapping.home : mapping.base;
-    pool.media.file = opened.file;
+    if (int error = identify_file(opened, pool.media))
+        return error;
     pool.media.granularity = mapping.granularity;
     pool.media.superblock = &pool.superblock;
     if (opened.access == Access::kReadWrite)
@@ -263,6 +274,8 @@ int write_back(void* context, uint64_t offset, uint64_t bytes) {
 int settle(Pool& pool) {
     if (pool.access != Access::kReadWrite)
         return 0;
+    if (int error = pool.media.home == nullptr ? pool.media.check_file() : 0)
+        return error;
     if (int error = checkpoint(pool))
         return error;
     if (int error = visit_written_pages(pool.mapping, write_back, &pool))
@@ -291,11 +304,12 @@ void close_pool(Pool& pool) {
     }
     stop(pool);
     const int file = pool.media.file;
+    const bool is_still_its_own = pool.media.check_file() == 0;
     Mapping mapping = pool.mapping;
     if (!is_ours)
         mapping.home = nullptr;
     unmap_pool_file(mapping);
-    if (file >= 0) {
+    if (is_still_its_own) {
         flock(file, LOCK_UN);  // at once, even if a forked child still holds the description
         close(file);
     }

@@ -85,6 +85,14 @@ void RecordBuilder::unpin_entries() {
     keep_pins_ = false;
 }
 
+// In pieces, for the log keeps the length of an entry's lines in 20 bits.
+void RecordBuilder::add_zero(uint64_t offset, uint64_t bytes) {
+    constexpr uint64_t kPiece = 32u << 20;
+    for (; bytes > kPiece; offset += kPiece, bytes -= kPiece)
+        add(EntryKind::kZero, offset, kPiece);
+    add(EntryKind::kZero, offset, bytes);
+}
+
 void RecordBuilder::add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum) {
     add(EntryKind::kExtension, offset, bytes);
     char* place = buffer_.room(8);
@@ -95,15 +103,6 @@ void RecordBuilder::add_extension(uint64_t offset, uint64_t bytes, uint32_t chec
     const uint64_t word = checksum;
     memcpy(place, &word, sizeof word);
     buffer_.take(8);
-}
-
-bool RecordBuilder::pad() {
-    const uint64_t padding = padded_bytes() - buffer_.size();
-    char* place = buffer_.room(padding);
-    if (place == nullptr || out_of_memory_)
-        return false;
-    memset(place, 0, padding);
-    return true;
 }
 
 const RecordHeader* RecordBuilder::seal(uint64_t sequence, uint64_t previous, uint64_t position,

@@ -68,7 +68,11 @@ class EntryReader {
         // Two loads, as they were two stores: one of 16 bytes would wait until both have left the store buffer.
         const uint64_t target = load_word(at_);
         const Entry raw{target, load_word(at_ + 8)};
-        if (raw.kind() != EntryKind::kStore || target % 8 != 0)
+        constexpr uint64_t kOfOneWord = 1ull << static_cast<unsigned>(EntryKind::kStore) |
+                                        1ull << static_cast<unsigned>(EntryKind::kSetBits) |
+                                        1ull << static_cast<unsigned>(EntryKind::kClearBits) |
+                                        1ull << static_cast<unsigned>(EntryKind::kDescribe);
+        if (target >> 56 > 63 || (kOfOneWord >> (target >> 56) & 1) == 0 || target % 8 != 0)
             return next_with_data(entry);
         entry = {raw.kind(), raw.offset(), raw.operand, at_ + sizeof(Entry)};
         at_ += sizeof(Entry);
@@ -172,7 +176,17 @@ class RecordBuilder {
 
     // The finished record, 64-byte aligned, valid at exactly this place of the log. REQUIRES: pad() was true.
     const RecordHeader* seal(uint64_t sequence, uint64_t previous, uint64_t position, uint32_t seed);
-    bool pad();  // the part of seal() that may run out of memory
+    // The part of seal() that may run out of memory. Entries end at whole words.
+    bool pad() {
+        const uint64_t padding = padded_bytes() - buffer_.size();
+        char* const place = buffer_.room(kLineBytes);
+        if (place == nullptr || out_of_memory_) [[unlikely]]
+            return false;
+        constexpr uint64_t kZero = 0;
+        for (uint64_t at = 0; at < padding; at += sizeof kZero)
+            __builtin_memcpy(place + at, &kZero, sizeof kZero);
+        return true;
+    }
     const RecordHeader* record() const { return reinterpret_cast<const RecordHeader*>(buffer_.data()); }
 
     // The bare entries, for a log extension.

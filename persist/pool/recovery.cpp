@@ -46,7 +46,7 @@ int LogScan::read(int file, const char* path, const Superblock& superblock, uint
         if (int error = check_entries(path, EntryReader(at(found)), false))
             return error;
     }
-    return 0;
+    return audit_.verify(file_, path, seed_, is_one_sequence_);
 }
 
 // The header that may be at `at_byte` of the log, which is read piece by piece: most of it is nothing to keep.
@@ -102,11 +102,10 @@ int LogScan::keep_what_was_committed(const char* path, uint64_t watermark) {
             break;
         ++unbroken;
     }
-    bool is_one_sequence = false;
     for (const Found& found : records_) {
         const uint64_t previous = at(found)->previous & ~kAllBefore;
         const bool proves_all = (at(found)->previous & kAllBefore) != 0;
-        is_one_sequence |= proves_all;
+        is_one_sequence_ |= proves_all;
         if (previous <= watermark || (proves_all ? previous <= unbroken : has_sequence(previous)))
             continue;
         return fail(EINVAL,
@@ -115,7 +114,7 @@ int LogScan::keep_what_was_committed(const char* path, uint64_t watermark) {
                     path, static_cast<unsigned long long>(proves_all ? unbroken + 1 : previous),
                     static_cast<unsigned long long>(found.position));
     }
-    if (is_one_sequence)
+    if (is_one_sequence_)
         records_.truncate(unbroken - watermark);
     return 0;
 }
@@ -128,6 +127,8 @@ int LogScan::check_entries(const char* path, EntryReader reader, bool nested) {
         if (entry.offset < kRootOffset || bytes > file_bytes_ || entry.offset > file_bytes_ - bytes ||
             (is_extension && (nested || bytes % 8 != 0)))
             return fail(EINVAL, "%s: the log is damaged: an entry reaches outside the pool", path);
+        if (!audit_.note(entry))
+            return fail(ENOMEM, "%s: no memory to read the log", path);
         if (!is_extension)
             continue;
         if (int error = read_extension(entry.offset, bytes))
@@ -160,6 +161,7 @@ void LogScan::release() {
     log_.release();
     extension_.release();
     records_.release();
+    audit_.release();
 }
 
 namespace {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "persist/pool/descriptor_audit.hpp"
 #include "persist/pool/file_patcher.hpp"
 #include "persist/pool/grow_buffer.hpp"
 #include "persist/pool/media_layout.hpp"
@@ -55,6 +56,8 @@ class LogScan {
     GrowBuffer log_;  // the records that are to be replayed
     GrowBuffer extension_;
     GrowArray<Found> records_;
+    DescriptorAudit audit_;
+    bool is_one_sequence_ = false;  // page granularity: what lies behind the first gap was not committed
 };
 
 template <class Patcher>

@@ -5,9 +5,11 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <libpmemobj/beyond.h>
 #include "persist/pool/checksum.hpp"
 #include "persist/pool/descriptor.hpp"
 #include "persist/pool/engine_interface.hpp"
+#include "persist/pool/pool.hpp"
 #include "persist/pool/regions.hpp"
 #include "tests/persist/engine_support.hpp"
 
@@ -40,7 +42,6 @@ TEST_P(PoolFile, ThatIsForeignIsRefusedUnchanged) {
     std::string pmdk(8 << 20, '\0');
     pmdk.replace(0, 8, std::string("PMEMOBJ\0", 8));
     expect_refused(pmdk, EINVAL, "PMDK");
-    expect_refused("PMEMPOOLSET\n8M /tmp/part\n", EINVAL, "PMDK pool set");
 }
 
 TEST_P(PoolFile, ThatIsTruncatedIsRefusedUnchanged) {
@@ -116,6 +117,41 @@ TEST_P(PoolFile, WithADamagedHeapFailsTheCheck) {
     write_file(path_, pool);
     EXPECT_EQ(pmemobj_check(path_.c_str(), "test"), 0);
     EXPECT_NE(strstr(pmemobj_errormsg(), "overlap"), nullptr) << pmemobj_errormsg();
+}
+
+// As a daemon does that closes every descriptor it does not know, and opens files of its own.
+TEST_P(PoolFile, WhoseDescriptorTheProgramClosedIsNotWrittenToAnotherFile) {
+    create();
+    auto* word = root<uint64_t>();
+    const int file = pool_of(pool_).media.file;
+    const std::string other_path = path_ + "-other";
+    write_file(other_path, std::string(1 << 20, 'x'));
+    const int other = ::open(other_path.c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_EQ(dup2(other, file), file);
+    bool committed = false;
+    TX_BEGIN(pool_) {
+        TX_ADD_DIRECT(word);
+        *word = 1;
+    }
+    TX_ONCOMMIT {
+        committed = true;
+    }
+    TX_ONABORT {
+        EXPECT_EQ(pmemobj_tx_errno(), EBADF);
+    }
+    TX_END
+    EXPECT_EQ(committed, !is_page_granularity());  // stores to the mapped home need no descriptor
+    EXPECT_EQ(pmemobj_extend(pool_, 1 << 20), -1);
+    EXPECT_EQ(errno, EBADF);
+    close();
+    struct stat status;
+    EXPECT_EQ(fstat(file, &status), 0) << "it is the program's, and stays open";
+    ::close(file);
+    ::close(other);
+    EXPECT_TRUE(read_file(other_path) == std::string(1 << 20, 'x'));
+    unlink(other_path.c_str());
+    open();
+    EXPECT_EQ(*root<uint64_t>(), committed ? 1u : 0u);
 }
 
 TEST_P(PoolFile, ThatIsOpenCannotBeOpenedOrChecked) {
