@@ -37,11 +37,11 @@ int add(Transaction& tx, uint64_t offset, uint64_t bytes, uint64_t flags, const 
     return refuse_range(tx, offset, bytes, flags, error, function);
 }
 
-// C++ programs come here with every assignment to a persistent variable.
-[[gnu::always_inline]] inline bool is_word_added_at_once(const void* address, size_t bytes, uint64_t flags) {
+// C++ programs come here with every assignment to a persistent variable or pointer.
+[[gnu::always_inline]] inline bool is_added_at_once(const void* address, size_t bytes, uint64_t flags) {
     ThreadState* const state = existing_thread_state();
-    return bytes == 8 && (flags & ~uint64_t{POBJ_XADD_ASSUME_INITIALIZED}) == 0 && state != nullptr &&
-           state->transaction.try_add_word(address);
+    return (flags & ~uint64_t{POBJ_XADD_ASSUME_INITIALIZED}) == 0 && state != nullptr &&
+           state->transaction.try_add_words(address, bytes);
 }
 
 [[gnu::noinline]] int add_direct(const void* address, size_t bytes, uint64_t flags, const char* function) {
@@ -70,17 +70,19 @@ int pmemobj_tx_xadd_range(PMEMoid oid, uint64_t off, size_t size, uint64_t flags
         fail(EINVAL, "pmemobj_tx_add_range: the object is not of the transaction's pool");
         return fail_transaction(tx, EINVAL, flags);
     }
+    if (is_added_at_once(tx.pool->media.base + oid.off + off, size, flags))
+        return 0;
     return add(tx, oid.off + off, size, flags, "pmemobj_tx_add_range");
 }
 
 int pmemobj_tx_add_range_direct(const void* ptr, size_t size) {
-    if (is_word_added_at_once(ptr, size, 0)) [[likely]]
+    if (is_added_at_once(ptr, size, 0)) [[likely]]
         return 0;
     return add_direct(ptr, size, 0, "pmemobj_tx_add_range_direct");
 }
 
 int pmemobj_tx_xadd_range_direct(const void* ptr, size_t size, uint64_t flags) {
-    if (is_word_added_at_once(ptr, size, flags)) [[likely]]
+    if (is_added_at_once(ptr, size, flags)) [[likely]]
         return 0;
     return add_direct(ptr, size, flags, "pmemobj_tx_xadd_range_direct");
 }

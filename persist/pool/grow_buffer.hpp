@@ -99,7 +99,7 @@ class GrowArray {
             buffer_.take(sizeof(T));
         return reinterpret_cast<T*>(place);
     }
-    bool has_room_for_one() const { return buffer_.has_room(sizeof(T)); }
+    bool has_room(size_t count) const { return buffer_.has_room(count * sizeof(T)); }
     // The same in two steps: where it would be, and that it is there.
     [[nodiscard]] T* room_for_one() { return reinterpret_cast<T*>(buffer_.room(sizeof(T))); }
     void take_one() { buffer_.take(sizeof(T)); }

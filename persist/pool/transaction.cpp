@@ -94,8 +94,10 @@ int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes)
         for (uint64_t at = 0; at < std::min(bytes, kMostPrefetched); at += kLineBytes)
             __builtin_prefetch(pool->media.home + offset + at, 1);
     }
-    if (bytes == 8 && offset % 8 == 0 && keep_old_bytes && !index_.has_large())
-        return add_word(offset);
+    if ((bytes == 8 || bytes == 16) && offset % 8 == 0 && keep_old_bytes && !index_.has_large()) {
+        const int error = add_word(offset);
+        return error != 0 || bytes == 8 ? error : add_word(offset + 8);
+    }
     if (bytes - 1 < kLineBytes - offset % kLineBytes && !index_.has_large()) [[likely]]
         return note_in_line(offset, bytes, keep_old_bytes);
     if (bytes == 0 || index_.is_in_large(offset, bytes))

@@ -43,26 +43,33 @@ class Transaction {
     // All return 0 or an errno; on an errno nothing was noted.
     // REQUIRES: [offset, offset + bytes) lies in the pool's objects.
     [[nodiscard]] int add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
-    // For an aligned word of 8 bytes, kept: does the same in a few instructions, without a call, or returns false
-    // with nothing done: then add_range has to look. 2 lines of DRAM, 1 of the pool.
-    [[nodiscard, gnu::always_inline]] bool try_add_word(const void* address) {
-        if (stage != TX_STAGE_WORK) [[unlikely]]
+    // For one aligned word of 8 bytes or two of a line (an OID), kept: does the same in a few instructions, without a
+    // call, or returns false with nothing done: then add_range has to look. 2 lines of DRAM, 1 of the pool.
+    [[nodiscard, gnu::always_inline]] bool try_add_words(const void* address, uint64_t bytes) {
+        if ((bytes != 8 && bytes != 16) || stage != TX_STAGE_WORK) [[unlikely]]
             return false;
         const char* const base = pool->media.base;
         const uint64_t offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(base);
-        if (offset % 8 != 0 || !pool->in_objects(offset, 8) || index_.has_large() ||
-            !words_.has_room_for_one() || pool->media.pins != nullptr) [[unlikely]]
+        const uint64_t in_line = offset % kLineBytes;
+        if (offset % 8 != 0 || in_line + bytes > kLineBytes || !pool->in_objects(offset, bytes) ||
+            index_.has_large() || !words_.has_room(2) || pool->media.pins != nullptr) [[unlikely]]
             return false;
         uint64_t before;
-        if (!index_.cover_line_at_once(offset / kLineBytes, RangeIndex::byte_mask(offset % kLineBytes, 8),
-                                       before)) [[unlikely]]
+        if (!index_.cover_line_at_once(offset / kLineBytes, RangeIndex::byte_mask(in_line, bytes), before))
+            [[unlikely]]
             return false;
         if (before != 0)
             return true;
-        Word* const word = words_.room_for_one();
-        word->offset = offset;
-        word->old_word = __atomic_load_n(reinterpret_cast<const uint64_t*>(base + offset), __ATOMIC_RELAXED);
+        const auto old_word = [base](uint64_t at) {
+            return __atomic_load_n(reinterpret_cast<const uint64_t*>(base + at), __ATOMIC_RELAXED);
+        };
+        Word* const words = words_.room_for_one();
+        words[0] = {offset, old_word(offset)};
         words_.take_one();
+        if (bytes == 16) {
+            words[1] = {offset + 8, old_word(offset + 8)};
+            words_.take_one();
+        }
         // The commit will store there; by then the line has arrived.
         if (pool->media.home != nullptr)
             __builtin_prefetch(pool->media.home + offset, 1);
