@@ -2,6 +2,7 @@
 // stays good, and goes on when there is room again. By an observer that refuses writes, and on a small tmpfs.
 #include <errno.h>
 #include <fcntl.h>
+#include <libpmemobj/beyond.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -160,6 +161,33 @@ TEST_P(DiskFull, WhileTheLogIsEmptiedLosesNothing) {
     EXPECT_EQ(count_objects(), 1u);
 }
 
+TEST_P(DiskFull, AtAnyStepOfGrowingLeavesThePoolAsItWas) {
+    create();
+    ASSERT_EQ(transact(3), 0);
+    for (uint64_t step = 0;; ++step) {
+        pobj_space before, after;
+        ASSERT_EQ(pmemobj_space(pool_, &before, sizeof before), 0);
+        g_refusal = {ENOSPC, step};
+        errno = 0;
+        const int result = pmemobj_extend(pool_, 2 << 20);
+        const int error = errno;
+        g_refusal = {};
+        if (result == 0)
+            break;
+        EXPECT_EQ(error, ENOSPC) << "step " << step << ": " << pmemobj_errormsg();
+        ASSERT_EQ(pmemobj_space(pool_, &after, sizeof after), 0);
+        EXPECT_EQ(after.pool_bytes, before.pool_bytes) << "step " << step;
+        EXPECT_EQ(after.free_bytes, before.free_bytes) << "step " << step;
+        EXPECT_EQ(transact(4 + step), 0) << "step " << step << ": " << pmemobj_errormsg();
+        crash_and_open();
+        EXPECT_EQ(root<Content>()->words[1], 4 + step);
+        ASSERT_LT(step, 1000u);
+    }
+    EXPECT_EQ(transact(9), 0);
+    crash_and_open();
+    EXPECT_EQ(root<Content>()->words[1], 9u);
+}
+
 TEST_P(DiskFull, WhenClosingKeepsWhatWasCommitted) {
     create();
     ASSERT_EQ(transact(5), 0);
@@ -196,6 +224,10 @@ TEST_P(DiskFull, OnARealFileSystemIsToldBeforeAnythingIsWritten) {
         ::close(file);
         for (uint64_t i = 1; i <= 3000; ++i)
             EXPECT_EQ(transact(i), 0) << "the pool's space was set aside when it was made";
+        errno = 0;
+        EXPECT_EQ(pmemobj_extend(pool_, 4 << 20), -1);
+        EXPECT_EQ(errno, ENOSPC) << pmemobj_errormsg();
+        EXPECT_EQ(transact(3001), 0) << pmemobj_errormsg();
         close();
         EXPECT_EQ(pmemobj_check(path.c_str(), "test"), 1) << pmemobj_errormsg();
     }

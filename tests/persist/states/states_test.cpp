@@ -20,7 +20,7 @@
 namespace terrace::persist::states {
 namespace {
 
-constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 5000;
+constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 3800;
 constexpr uint64_t kLeastInAll = 100000;
 
 uint64_t number_from(const char* name, uint64_t otherwise) {
@@ -99,8 +99,8 @@ void explore(const Workload& workload, Granularity granularity, const std::strin
     Budget budget;
     budget.seed = seed();
     budget.images = number_from("TERRACE_STATES", kImagesInCi);
-    budget.nested = budget.images / 40;
-    budget.second = 16;
+    budget.nested = budget.images / 80;
+    budget.second = 28;
     Explorer explorer(world, budget, path + ".image", [&](const std::string& what, const ImageFile& file) {
         snprintf(report.checking, sizeof report.checking, "%s", what.c_str());
         snprintf(report.image_path, sizeof report.image_path, "%s", file.path().c_str());

@@ -1,6 +1,10 @@
 // Pools as a whole: creating, the root, direct stores, closing and opening.
-#include <cstring>
+#include <unistd.h>
 
+#include <cstring>
+#include <fstream>
+
+#include "persist/pool/engine_interface.hpp"
 #include "tests/persist/states/workloads.hpp"
 
 namespace terrace::persist::states {
@@ -127,6 +131,73 @@ void close_settles(World& world) {
     }
 }
 
+void copy_file(const std::string& from, const std::string& to) {
+    std::ifstream source(from, std::ios::binary);
+    std::ofstream(to, std::ios::binary) << source.rdbuf();
+}
+
+// Objects that hold names, also at odd places, as packed structures do.
+void prepare_names(World& world) {
+    PMEMoid* const slots = world.part().slots;
+    transact(world, [&] {
+        pmemobj_tx_add_range_direct(slots, 5 * sizeof *slots);
+        for (size_t i = 0; i < 5; ++i) {
+            allocate_in(&slots[i], 600 + i * 3000, 1, i);
+            for (size_t at = 40; at + 16 < 600; at += 100 + 3 * i)
+                memcpy(reinterpret_cast<char*>(object_of(slots[i])) + at, &slots[i], sizeof *slots);
+        }
+    });
+}
+
+// The copy of a pool that is open is given an identity of its own: every name in it is written anew.
+void copy_beside_original(World& world) {
+    const std::string original = world.path() + ".original";
+    world.close();
+    copy_file(world.path(), original);
+    PMEMobjpool* const pool = pmemobj_open(original.c_str(), kLayout);
+    if (pool == nullptr)
+        world.open_or_create_failed("open the original");
+    world.open();
+    unlink(original.c_str());
+    world.done("a new identity");
+    transact(world, [&] {
+        add_range(&world.part().slots[7]);
+        allocate_in(&world.part().slots[7], 100, 1, 1);
+    });
+    world.done("a transaction");
+    pmemobj_close(pool);
+}
+
+// Blocks of the persistent kind: libmemkind does what its functions say through this table.
+void persistent_kind(World& world) {
+    const terrace_pool_engine& engine = *terrace_pool_engine_table();
+    PMEMoid* const slots = world.part().slots;
+    Object* blocks[6];
+    for (size_t i = 0; i < 6; ++i) {
+        const size_t bytes = i == 4 ? 40000 : 48 + i * 500;
+        blocks[i] = static_cast<Object*>(engine.reserve(world.pool, bytes, i == 2 ? 64 : 0));
+        if (blocks[i] == nullptr)
+            world.open_or_create_failed("reserve");
+        fill(blocks[i], bytes, i);
+    }
+    for (size_t i = 0; i < 5; ++i) {
+        if (engine.publish(world.pool, &slots[i], blocks[i]) != 0)
+            world.open_or_create_failed("publish");
+        world.done("publish");
+    }
+    engine.free(world.pool, blocks[5]);
+    world.done("free of a reserved block");
+    for (size_t i = 0; i < 5; i += 2) {
+        transact(world, [&] {
+            add_range(&slots[i + 8]);
+            slots[i + 8] = slots[i];
+            add_range(&slots[i]);
+            slots[i] = OID_NULL;
+        });
+        world.done("another name");
+    }
+}
+
 }  // namespace
 
 std::vector<Workload> pool_workloads() {
@@ -134,7 +205,9 @@ std::vector<Workload> pool_workloads() {
             {"root_grows", root_grows, nullptr, 1, true},
             {"direct_stores", direct_stores},
             {"large_direct_stores", large_direct_stores, prepare_loose},
-            {"close_settles", close_settles, prepare_small_loose}};
+            {"close_settles", close_settles, prepare_small_loose},
+            {"copy_beside_original", copy_beside_original, prepare_names},
+            {"persistent_kind", persistent_kind}};
 }
 
 }  // namespace terrace::persist::states

@@ -68,6 +68,18 @@ uint64_t content_bytes(const Object* object, uint64_t type, uint64_t usable) {
     return std::min(object->bytes, usable);
 }
 
+// A copy of a pool may get an identity of its own, and all names in it with it; that is no other state.
+void hide_identity(std::string& state, uint64_t identity) {
+    constexpr uint64_t kNameless = 0x1D1D1D1D1D1D1D1D;
+    for (char *at = state.data(), *const end = at + state.size();;) {
+        at = static_cast<char*>(memmem(at, static_cast<size_t>(end - at), &identity, sizeof identity));
+        if (at == nullptr)
+            return;
+        memcpy(at, &kNameless, sizeof kNameless);
+        at += sizeof kNameless;
+    }
+}
+
 }  // namespace
 
 Root* root_of(PMEMobjpool* pool) {
@@ -97,6 +109,8 @@ std::string state_of(PMEMobjpool* pool, size_t part) {
         const uint64_t bytes = content_bytes(object, type, usable);
         append(state, {oid.off, type, usable, bytes}, object);
     }
+    if (root_bytes >= sizeof(Root))
+        hide_identity(state, pmemobj_root(pool, 0).pool_uuid_lo);
     return state;
 }
 
