@@ -54,7 +54,8 @@ class PageLog {
     };
 
     [[nodiscard]] int append_locked(RecordBuilder& record, Waiter* waiter);
-    void lead();  // REQUIRES: lock_ is held and nobody leads; lets go of lock_ meanwhile
+    void lead();    // REQUIRES: lock_ is held and nobody leads; lets go of lock_ meanwhile
+    void gather();  // REQUIRES: lock_ is held and the caller leads; lets go of lock_ meanwhile
     void settle_waiters(int error);
     [[nodiscard]] int write_group(uint64_t from, uint64_t to);
     [[nodiscard]] int checkpoint_locked();
@@ -74,6 +75,9 @@ class PageLog {
     uint64_t appended_ = 0;
     uint64_t durable_ = 0;
     Waiter* waiters_ = nullptr;
+    uint64_t waiting_ = 0;        // how many they are
+    uint64_t expected_ = 0;       // how many there were around the last sync: as many may come again
+    uint64_t sync_ns_ = 0;        // that a sync takes, about
     uint64_t withdrawn_end_ = 0;  // up to here the file's log may hold records that were never committed
     uint64_t next_sequence_ = 1;
     uint64_t durable_sequence_ = 0;  // this and every smaller one
