@@ -72,6 +72,19 @@ void fill_pool(PMEMobjpool* pool, Root* root, std::mt19937_64& random) {
         pmemobj_free(&root->slots[i]);
 }
 
+// The log is where the file changed below the heap.
+void find_record(const std::string& before, const std::string& after, Subject::Transaction& transaction) {
+    transaction.record_begin = transaction.record_end = 0;
+    for (uint64_t at = kLogBegin; at < kLogEnd; ++at) {
+        if (before[at] == after[at])
+            continue;
+        if (transaction.record_begin == 0)
+            transaction.record_begin = at / 64 * 64;
+        transaction.record_end = at + 1;
+    }
+    require(transaction.record_begin != 0, "no record was written");
+}
+
 }  // namespace
 
 Contents read_contents(PMEMobjpool* pool) {
@@ -119,23 +132,29 @@ std::string compare(const Contents& found, const Contents& expected, const MayDi
     return "";
 }
 
-std::string compare_mixed(const Contents& found, const Contents& one, const Contents& other,
+std::string compare_mixed(const Contents& found, const std::vector<Contents>& times,
                           const MayDiffer& may_differ) {
-    for (const auto& [offset, object] : one.objects) {
-        if (other.objects.count(offset) != 0 && found.objects.count(offset) == 0)
+    for (const auto& [offset, object] : times.front().objects) {
+        const bool is_always = std::all_of(times.begin(), times.end(), [at = offset](const Contents& time) {
+            return time.objects.count(at) != 0;
+        });
+        if (is_always && found.objects.count(offset) == 0)
             return text("the object at 0x%llx is lost", number(offset));
     }
     for (const auto& [offset, object] : found.objects) {
-        const auto a = one.objects.find(offset);
-        const auto b = other.objects.find(offset);
-        if (a == one.objects.end() && b == other.objects.end())
+        std::vector<const std::string*> contents;
+        for (const Contents& time : times) {
+            if (const auto then = time.objects.find(offset); then != time.objects.end())
+                contents.push_back(&then->second.bytes);
+        }
+        if (contents.empty())
             return text("the object at 0x%llx should not exist", number(offset));
         for (size_t i = 0; i < object.bytes.size(); ++i) {
-            const auto is_as_in = [&](const auto& expected, const Contents& contents) {
-                return expected != contents.objects.end() && i < expected->second.bytes.size() &&
-                       expected->second.bytes[i] == object.bytes[i];
-            };
-            if (!is_as_in(a, one) && !is_as_in(b, other) && !may_differ(offset + i))
+            const char byte = object.bytes[i];
+            const bool was_there = std::any_of(
+                contents.begin(), contents.end(),
+                [&](const std::string* content) { return i < content->size() && (*content)[i] == byte; });
+            if (!was_there && !may_differ(offset + i))
                 return text("byte %zu of the object at 0x%llx is another", i, number(offset));
         }
     }
@@ -158,7 +177,9 @@ Subject make_subject(const std::string& path, bool is_page_granularity, bool is_
     require(pool != nullptr, "open");
     root = static_cast<Root*>(pmemobj_direct(pmemobj_root(pool, 0)));
     for (uint64_t round = 1; round <= 30; ++round) {
-        subject.before = read_contents(pool);
+        Subject::Transaction transaction;
+        transaction.before = read_contents(pool);
+        const std::string file_before = read_file(path);
         TX_BEGIN(pool) {
             pmemobj_tx_add_range_direct(&root->marker, sizeof root->marker);
             root->marker = round;
@@ -177,6 +198,8 @@ Subject make_subject(const std::string& path, bool is_page_granularity, bool is_
             require(false, "changing the pool");
         }
         TX_END
+        find_record(file_before, read_file(path), transaction);
+        subject.last.push_back(std::move(transaction));
     }
     subject.contents = read_contents(pool);
     subject.is_closed = is_closed;

@@ -8,10 +8,15 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace terrace::persist::fuzz {
 
 constexpr const char* kLayout = "fuzz";
+
+// Of a pool of the smallest size.
+constexpr uint64_t kLogBegin = 65536;
+constexpr uint64_t kLogEnd = kLogBegin + (1 << 20);
 
 // Of each object what it is and every byte of it.
 struct Contents {
@@ -29,16 +34,23 @@ Contents read_contents(PMEMobjpool* pool);
 using MayDiffer = std::function<bool(uint64_t offset)>;
 std::string compare(const Contents& found, const Contents& expected, const MayDiffer& may_differ);
 
-// Empty when everything found is as it was at one of two times, each byte by itself, and nothing that exists at both is
-// missing: what is left when the last record was damaged after its changes had gone home.
-std::string compare_mixed(const Contents& found, const Contents& one, const Contents& other,
+// Empty when each byte found is as it was at one of these times, and nothing that exists at all of them is missing: what
+// is left when the newest records were damaged after some of their changes had gone home.
+std::string compare_mixed(const Contents& found, const std::vector<Contents>& times,
                           const MayDiffer& may_differ);
 
 struct Subject {
     std::string name;
     std::string file;   // its bytes
     Contents contents;  // as it was when the file was taken
-    Contents before;    // before its last transaction, whose record may count as torn when it is damaged
+    // Of a pool that was not closed: its last transactions, oldest first. Nothing proves the newest record, or any of a
+    // number of newest ones that are all damaged: they count as torn.
+    struct Transaction {
+        Contents before;
+        uint64_t record_begin = 0;  // in the file
+        uint64_t record_end = 0;
+    };
+    std::vector<Transaction> last;
     bool is_closed = false;
     bool is_page_granularity = false;
 };
