@@ -13,6 +13,7 @@
 #include <bit>
 
 #include "persist/pool/descriptor.hpp"
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/file_patcher.hpp"
 #include "persist/pool/pool.hpp"
@@ -210,7 +211,9 @@ int check_pool_file(const char* path, const char* layout) {
         return -1;
     }
     int result = -1;
-    if (flock(file, LOCK_SH | LOCK_NB) != 0)
+    if (is_device_file(file))
+        fail(ENOTSUP, "%s: pools on devices cannot be checked", path);
+    else if (flock(file, LOCK_SH | LOCK_NB) != 0)
         fail(errno, "%s: %s", path, errno == EWOULDBLOCK ? "already open" : strerror(errno));
     else
         result = check_open_file(file, path, layout);

@@ -59,6 +59,8 @@ int extend_locked(Pool& pool, uint64_t bytes) {
         return error;
     if (pool.access == Access::kCopyOnWrite)
         return fail(EROFS, "a pool that is open copy-on-write cannot grow");
+    if (pool.mapping.is_anonymous)
+        return fail(ENOTSUP, "a pool on a device has all of it and cannot grow");
     if (bytes == 0)
         return fail(EINVAL, "a pool cannot grow by 0 bytes");
     const Region& last = pool.media.regions.last();

@@ -30,6 +30,17 @@ bool replace_identity(char* bytes, uint64_t count, uint64_t old_identity, uint64
     }
 }
 
+// After a crash a name at an odd address may be torn: some bytes of one identity, the rest of the other.
+bool replace_torn_identities(char* bytes, uint64_t count, uint64_t old_identity, uint64_t new_identity) {
+    bool found = false;
+    for (unsigned split = 1; split < 8; ++split) {
+        const uint64_t low = (1ull << (8 * split)) - 1;
+        found |= replace_identity(bytes, count, (new_identity & low) | (old_identity & ~low), new_identity);
+        found |= replace_identity(bytes, count, (old_identity & low) | (new_identity & ~low), new_identity);
+    }
+    return found;
+}
+
 // Calls `visit(offset, bytes)`, which returns 0 or an errno, for each piece of the region's pages that is no hole.
 template <class Visit>
 int for_each_piece(int file, const Region& region, uint64_t most, Visit visit) {
@@ -51,27 +62,30 @@ int for_each_piece(int file, const Region& region, uint64_t most, Visit visit) {
 }
 
 int replace_in_region(int file, const Region& region, const Superblock& superblock, char* buffer,
-                      uint64_t buffer_bytes) {
+                      uint64_t buffer_bytes, bool after_crash) {
     constexpr uint64_t kTail = sizeof(uint64_t) - 1;  // a word may reach into the next piece
     return for_each_piece(file, region, buffer_bytes - kTail, [&](uint64_t offset, uint64_t bytes) {
         bytes = std::min(bytes + kTail, region.end - offset);
         if (int error = medium::read_file(file, buffer, bytes, offset))
             return error;
-        if (!replace_identity(buffer, bytes, superblock.former_identity, superblock.identity_low))
+        bool found = replace_identity(buffer, bytes, superblock.former_identity, superblock.identity_low);
+        if (after_crash)
+            found |=
+                replace_torn_identities(buffer, bytes, superblock.former_identity, superblock.identity_low);
+        if (!found)
             return 0;
         return medium::write_file(file, buffer, bytes, offset);
     });
 }
 
-}  // namespace
-
-int finish_new_identity(int file, const char* path, const Regions& regions, Superblock& superblock) {
+int replace_everywhere(int file, const char* path, const Regions& regions, Superblock& superblock,
+                       bool after_crash) {
     constexpr uint64_t kBufferBytes = 1 << 20;
     GrowBuffer buffer;
     char* const room = buffer.room(kBufferBytes);
     int error = room == nullptr ? ENOMEM : 0;
     for (uint32_t i = 0; i < regions.count() && error == 0; ++i)
-        error = replace_in_region(file, regions[i], superblock, room, kBufferBytes);
+        error = replace_in_region(file, regions[i], superblock, room, kBufferBytes, after_crash);
     buffer.release();
     if (error == 0)
         error = medium::sync_file(file);
@@ -83,13 +97,19 @@ int finish_new_identity(int file, const char* path, const Regions& regions, Supe
                       : fail(error, "%s: cannot be given an identity of its own: %s", path, strerror(error));
 }
 
+}  // namespace
+
+int finish_new_identity(int file, const char* path, const Regions& regions, Superblock& superblock) {
+    return replace_everywhere(file, path, regions, superblock, true);
+}
+
 int give_new_identity(int file, const char* path, const Regions& regions, Superblock& superblock) {
     superblock.former_identity = superblock.identity_low;
     superblock.identity_low = random_identity();
     if (const int error = write_superblocks(file, superblock))
         return fail(error, "%s: cannot be given an identity of its own: %s", path, strerror(error));
     log_info("%s: a copy of a pool that is open, and gets an identity of its own", path);
-    return finish_new_identity(file, path, regions, superblock);
+    return replace_everywhere(file, path, regions, superblock, false);
 }
 
 void give_new_identity_in_memory(char* base, int file, const Regions& regions, Superblock& superblock) {

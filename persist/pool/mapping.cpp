@@ -16,6 +16,7 @@
 
 #include <algorithm>
 
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pool.hpp"
 #include "src/windows.hpp"
@@ -86,6 +87,11 @@ void* map_private(char* place, int file, uint64_t offset, uint64_t bytes) {
                 static_cast<off_t>(offset));
 }
 
+void* map_anonymous(char* place, uint64_t bytes) {
+    return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+                -1, 0);
+}
+
 void* map_shared(char* place, int file, uint64_t offset, uint64_t bytes, int flags) {
     void* const home = mmap(place + offset, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, file,
                             static_cast<off_t>(offset));
@@ -137,7 +143,11 @@ int map_pool_file(int file, const char* path, uint64_t bytes, Mapping& mapping, 
     mapping.base = reinterpret_cast<char*>(align_up(start + kPoolStructBytes));
     void* head = mmap(mapping.base - kPoolStructBytes, kPoolStructBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (head == MAP_FAILED || map_private(mapping.base, file, 0, bytes) == MAP_FAILED) {
+    mapping.is_anonymous = is_device_file(file);
+    void* const copy = head == MAP_FAILED     ? MAP_FAILED
+                       : mapping.is_anonymous ? map_anonymous(mapping.base, bytes)
+                                              : map_private(mapping.base, file, 0, bytes);
+    if (copy == MAP_FAILED) {
         const int error = errno;
         munmap(mapping.reserved, mapping.reserved_bytes);
         return fail(error, "%s: cannot be mapped: %s", path, strerror(error));

@@ -19,6 +19,8 @@ struct Mapping {
     void* reserved_home = nullptr;
     uint64_t reserved_home_bytes = 0;
     int home_flags = 0;  // that the home was mapped with
+    // The file cannot be mapped private (device DAX): the working copy is memory that has to be filled.
+    bool is_anonymous = false;
     uint64_t bytes = 0;  // of the file that are mapped, in both
 
     uint64_t most_bytes() const;  // to which it can be extended

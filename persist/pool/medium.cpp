@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "persist/flush/flush.hpp"
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/log_home.hpp"
 
 namespace terrace::persist {
@@ -57,6 +58,10 @@ int write_file(int file, const void* source, size_t bytes, uint64_t offset) {
         if (error != 0)
             return error;
     }
+    if (char* const device = device_memory(file, offset, bytes); device != nullptr) [[unlikely]] {
+        store_and_flush(device, source, bytes);
+        return 0;
+    }
     const auto* from = static_cast<const char*>(source);
     while (bytes > 0) {
         const ssize_t written = pwrite(file, from, bytes, static_cast<off_t>(offset));
@@ -74,6 +79,10 @@ int write_file(int file, const void* source, size_t bytes, uint64_t offset) {
 }
 
 int read_file(int file, void* target, size_t bytes, uint64_t offset) {
+    if (const char* const device = device_memory(file, offset, bytes); device != nullptr) [[unlikely]] {
+        memcpy(target, device, bytes);
+        return 0;
+    }
     auto* to = static_cast<char*>(target);
     while (bytes > 0) {
         const ssize_t got = pread(file, to, bytes, static_cast<off_t>(offset));
@@ -95,6 +104,10 @@ int sync_file(int file) {
         const int error = g_observer->sync(g_observer->context, file);
         if (error != 0)
             return error;
+    }
+    if (device_memory(file, 0, 0) != nullptr) [[unlikely]] {
+        fence();
+        return 0;
     }
     while (fdatasync(file) != 0) {
         if (errno != EINTR)

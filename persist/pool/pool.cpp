@@ -13,6 +13,7 @@
 
 #include <new>
 
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/identity.hpp"
 #include "persist/pool/mapping.hpp"
@@ -49,10 +50,9 @@ int identify_file(const OpenedFile& opened, PoolHome& media) {
 }
 
 int file_bytes_of(const OpenedFile& opened, uint64_t& bytes) {
-    struct stat status;
-    if (fstat(opened.file, &status) != 0)
-        return fail(errno, "%s: %s", opened.path, strerror(errno));
-    bytes = static_cast<uint64_t>(status.st_size) / kPageBytes * kPageBytes;
+    if (int error = pool_file_bytes(opened.file, bytes))
+        return fail(error, "%s: %s", opened.path, strerror(error));
+    bytes = bytes / kPageBytes * kPageBytes;
     return 0;
 }
 
@@ -116,8 +116,8 @@ int start_log_and_heap(Pool& pool, uint64_t last_sequence) {
 }
 
 void bound_working_copy(Pool& pool, const char* path) {
-    if (pool.access != Access::kReadWrite)
-        return;  // its private pages have no home to go to
+    if (pool.access != Access::kReadWrite || pool.mapping.is_anonymous)
+        return;  // its private pages have no home to go to, or cannot be had from there again
     const auto bring_home = [](void* context) { return checkpoint(*static_cast<Pool*>(context)); };
     pool.working_copy.start({&pool.media, &pool.mapping, bring_home, &pool}, working_copy_limit(), path);
 }
@@ -127,6 +127,19 @@ void stop(Pool& pool) {
     pool.pages.stop();
     pool.lanes.stop();
     pool.heap.stop();
+}
+
+// The segments of a device that have objects, or may have.
+void fill_with_objects(Pool& pool) {
+    const Regions& regions = pool.media.regions;
+    for (uint64_t number = 0; number < regions.segment_count(); ++number) {
+        const Segment segment = regions.segment(number);
+        const auto& entry = *reinterpret_cast<const SegmentEntry*>(pool.media.home + segment.entry_offset);
+        if (segment_value(entry.covered) == 0 && segment_value(entry.touched) == 0)
+            continue;
+        const uint64_t begin = segment.first_page * kPageBytes;
+        memcpy(pool.media.base + begin, pool.media.home + begin, segment.end_page * kPageBytes - begin);
+    }
 }
 
 // Fills in what an open pool knows about its medium, and finds its regions.
@@ -141,8 +154,17 @@ int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblo
         return error;
     pool.media.granularity = mapping.granularity;
     pool.media.superblock = &pool.superblock;
-    if (opened.access == Access::kReadWrite)
-        return read_regions(opened, superblock, pool.media.regions);
+    if (mapping.is_anonymous && (mapping.home == nullptr || opened.access != Access::kReadWrite)) {
+        if (int error = medium::read_file(opened.file, mapping.base, mapping.bytes, 0))
+            return fail(error, "%s: cannot be read: %s", opened.path, strerror(error));
+    }
+    if (opened.access == Access::kReadWrite) {
+        if (int error = read_regions(opened, superblock, pool.media.regions))
+            return error;
+        if (mapping.is_anonymous && mapping.home != nullptr)
+            fill_with_objects(pool);
+        return 0;
+    }
     if (int error = replay_in_memory(opened, superblock, mapping.base))
         return error;
     const auto* page = reinterpret_cast<const RootPage*>(mapping.base + kRootOffset);
@@ -237,11 +259,13 @@ Pool* open_pool(const char* path, const char* layout, Access access) {
     uint64_t last_sequence = 0;
     bool repair = false;
     Pool* pool = nullptr;
-    if (lock_file(opened) == 0 && read_superblock(opened.file, path, layout, superblock, repair) == 0 &&
+    if (lock_file(opened) == 0 && attach_device(opened.file, path, access == Access::kReadWrite) == 0 &&
+        read_superblock(opened.file, path, layout, superblock, repair) == 0 &&
         recover(opened, superblock, repair, last_sequence) == 0)
         pool = start_pool(opened, superblock, last_sequence);
     if (pool == nullptr) {
         const int error = errno;
+        detach_device(opened.file);
         close(opened.file);
         errno = error;
     }
@@ -309,6 +333,7 @@ void close_pool(Pool& pool) {
     if (!is_ours)
         mapping.home = nullptr;
     unmap_pool_file(mapping);
+    detach_device(file);
     if (is_still_its_own) {
         flock(file, LOCK_UN);  // at once, even if a forked child still holds the description
         close(file);

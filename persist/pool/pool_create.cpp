@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "persist/pool/ctl_settings.hpp"
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pmem_stores.hpp"
 #include "persist/pool/pool_start.hpp"
@@ -75,13 +76,12 @@ int lay_out(int file, Superblock& superblock) {
 
 // A file that exists, is long enough and begins with zeros may become a pool (size 0 given).
 int adopt_existing(int file, const char* path, uint64_t& bytes) {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return fail(errno, "%s: %s", path, strerror(errno));
-    bytes = static_cast<uint64_t>(status.st_size) / kPageBytes * kPageBytes;
-    if (!S_ISREG(status.st_mode) || bytes < kSmallestPool)
-        return fail(EINVAL, "%s: size 0 was given, and this is no file of at least %llu bytes", path,
-                    static_cast<unsigned long long>(kSmallestPool));
+    if (pool_file_bytes(file, bytes) != 0 || bytes < kSmallestPool)
+        return fail(EINVAL, "%s: size 0 was given, and this is no file or DAX device of at least %llu bytes",
+                    path, static_cast<unsigned long long>(kSmallestPool));
+    bytes = bytes / kPageBytes * kPageBytes;
+    if (int error = attach_device(file, path, true))
+        return error;
     char head[kPageBytes];
     if (int error = medium::read_file(file, head, sizeof head, 0))
         return fail(error, "%s: %s", path, strerror(error));
@@ -90,6 +90,15 @@ int adopt_existing(int file, const char* path, uint64_t& bytes) {
             return fail(EEXIST, "%s: does not begin with zeros, so it is not overwritten", path);
     }
     return 0;
+}
+
+// A sparse file if the program wants one; a later commit may then find the file system full.
+int set_aside(int file, uint64_t bytes) {
+    if (is_device_file(file))
+        return 0;
+    if (fallocate_at_create())
+        return reserve_file_blocks(file, 0, bytes);
+    return ftruncate(file, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -127,7 +136,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
         error = fail(EINVAL, "%s: a pool of %llu bytes was asked for; the largest has 16 TiB", path,
                      static_cast<unsigned long long>(bytes));
     if (error == 0) {
-        error = reserve_file_blocks(file, 0, bytes);
+        error = set_aside(file, bytes);
         if (error == 0) {
             plan_superblock(superblock, bytes, layout);
             error = lay_out(file, superblock);
@@ -141,6 +150,7 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
         error = errno;
         if (is_new)
             unlink(path);
+        detach_device(file);
         close(file);
         errno = error;
         return nullptr;

@@ -6,11 +6,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "persist/pool/checksum.hpp"
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/medium.hpp"
 #include "persist/pool/superblock.hpp"
@@ -18,11 +18,9 @@
 namespace terrace::persist {
 
 int LogScan::read(int file, const char* path, const Superblock& superblock, uint64_t watermark) {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return fail(errno, "%s: %s", path, strerror(errno));
+    if (int error = pool_file_bytes(file, file_bytes_))
+        return fail(error, "%s: %s", path, strerror(error));
     file_ = file;
-    file_bytes_ = static_cast<uint64_t>(status.st_size);
     seed_ = superblock.log_seed;
     last_sequence_ = watermark;
     for (uint64_t at_byte = 0; at_byte + sizeof(RecordHeader) <= superblock.log_bytes;) {

@@ -11,6 +11,7 @@
 
 #include <atomic>
 
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/pool.hpp"
 
 #define TERRACE_EXPORT __attribute__((visibility("default")))
@@ -70,11 +71,12 @@ void after_fork_in_child() {
         pool->frozen.store(true, std::memory_order_relaxed);
         pool->media.home = nullptr;
         pool->media.metadata = pool->media.base;
+        pool->working_copy.after_fork_in_child();
         close(pool->media.file);
         pool->media.file = -1;
         pool->heap.after_fork_in_child();
-        pool->working_copy.after_fork_in_child();
     }
+    forget_devices();
     g_lock.reinitialise();
 }
 

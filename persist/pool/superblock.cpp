@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
 
 #include "persist/pool/checksum.hpp"
+#include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/medium.hpp"
 #include "persist/pool/regions.hpp"
@@ -105,17 +105,17 @@ int write_superblocks(int file, Superblock& superblock) {
         seal_superblock(superblock, copy);
         if (int error = medium::write_file(file, &superblock, sizeof superblock, kSuperblockOffset[copy]))
             return error;
+        if (int error = medium::sync_file(file))  // one of the two is whole at any time
+            return error;
     }
-    return medium::sync_file(file);
+    return 0;
 }
 
 int read_superblock(int file, const char* path, const char* layout, Superblock& superblock, bool& repair) {
-    struct stat status;
-    if (fstat(file, &status) != 0)
-        return fail(errno, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return fail(EINVAL, "%s: not a regular file", path);
-    const auto file_bytes = static_cast<uint64_t>(status.st_size);
+    uint64_t file_bytes = 0;
+    if (int error = pool_file_bytes(file, file_bytes))
+        return fail(error, "%s: %s", path,
+                    error == EINVAL ? "neither a regular file nor a DAX device" : strerror(error));
     alignas(8) Superblock copies[2];
     memset(copies, 0, sizeof copies);
     const uint64_t readable = std::min<uint64_t>(file_bytes, sizeof copies);

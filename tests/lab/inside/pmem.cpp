@@ -169,6 +169,50 @@ TEST(Pmem, APoolOnTmpfsKeepsWhatWasCommitted) {
     commit_and_read_back(std::string(kTmpfs) + "/pool");
 }
 
+TEST(Pmem, APoolOnADeviceKeepsWhatWasCommitted) {
+    const std::string device = device_dax();
+    ASSERT_NE(device, "");
+    const int fd = open(device.c_str(), O_RDWR);
+    ASSERT_GE(fd, 0);
+    void* const memory = mmap(nullptr, 128 * kMiB - 4 * kMiB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    memset(memory, 0, 64 << 10);  // whatever the tests before have left there
+    munmap(memory, 128 * kMiB - 4 * kMiB);
+    close(fd);
+    PMEMobjpool* pool = pmemobj_create(device.c_str(), "device", 0, 0);
+    ASSERT_NE(pool, nullptr) << pmemobj_errormsg();
+    auto* const words = static_cast<uint64_t*>(pmemobj_direct(pmemobj_root(pool, 4096)));
+    for (uint64_t round = 1; round <= 100; ++round) {
+        TX_BEGIN(pool) {
+            pmemobj_tx_add_range_direct(words, 16);
+            words[0] = round;
+            words[1] = pmemobj_tx_alloc(100 * round, 1).off;
+        }
+        TX_ONABORT {
+            ADD_FAILURE() << pmemobj_errormsg();
+        }
+        TX_END
+    }
+    PMEMoid large = OID_NULL;
+    ASSERT_EQ(pmemobj_zalloc(pool, &large, 40 * kMiB, 2), 0) << pmemobj_errormsg();
+    words[2] = 7;
+    pmemobj_persist(pool, &words[2], sizeof words[2]);
+    EXPECT_EQ(pmemobj_open(device.c_str(), "device"), nullptr) << "it is open";
+    EXPECT_EQ(errno, EWOULDBLOCK);
+    pmemobj_close(pool);
+    EXPECT_EQ(pmemobj_check(device.c_str(), "device"), -1);
+    pool = pmemobj_open(device.c_str(), "device");
+    ASSERT_NE(pool, nullptr) << pmemobj_errormsg();
+    const auto* const found = static_cast<uint64_t*>(pmemobj_direct(pmemobj_root(pool, 4096)));
+    EXPECT_EQ(found[0], 100u);
+    EXPECT_EQ(found[2], 7u);
+    size_t objects = 0;
+    for (PMEMoid oid = pmemobj_first(pool); oid.off != 0; oid = pmemobj_next(oid))
+        ++objects;
+    EXPECT_EQ(objects, 101u);
+    pmemobj_close(pool);
+}
+
 TEST(Pmem, AFileKindOnFsdaxTakesItsMemoryThere) {
     memkind_t kind = nullptr;
     ASSERT_EQ(memkind_create_pmem(kFsdax, 64 * kMiB, &kind), MEMKIND_SUCCESS);
