@@ -5,11 +5,11 @@
 #include "persist/pool/api_support.hpp"
 
 #include <errno.h>
-#include <string.h>
 
 #include "persist/pool/direct_store.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/thread_state.hpp"
+#include "persist/pool/zeros.hpp"
 
 namespace terrace::persist {
 
@@ -28,21 +28,9 @@ int run_constructor(Pool& pool, const Block& block, pmemobj_constr constructor, 
     return result;
 }
 
-namespace {
-
-// Looks no further than the first byte that is not zero. REQUIRES: bytes >= 8.
-bool is_zero(const char* content, uint64_t bytes) {
-    uint64_t first;
-    memcpy(&first, content, sizeof first);
-    return first == 0 && memcmp(content, content + sizeof first, bytes - sizeof first) == 0;
-}
-
-}  // namespace
-
 int begin_record_with_content(Pool& pool, RecordBuilder& record, const Block& block, uint64_t bytes) {
-    constexpr uint64_t kWorthAnEntry = 64;
     const char* content = pool.media.base + block.offset;
-    const bool is_nothing = bytes >= kWorthAnEntry && is_zero(content, bytes);
+    const bool is_nothing = bytes >= kZerosWorthAnEntry && is_zero(content, bytes);
     const bool is_direct = !is_nothing && bytes >= direct_write_threshold(pool);
     int error = 0;
     if (is_direct)

@@ -68,7 +68,7 @@ void Heap::log_allocation(RecordBuilder& record, const Block& block, uint64_t ty
         return log_extent(record, block.offset / kPageBytes, block.pages, state.pack(), type_number);
     }
     const Slab& slab = *block.slab;
-    if (!slab.formatted.load(std::memory_order_relaxed)) {
+    if (!slab.formatted.load(std::memory_order_relaxed) && record.is_to_be_described(slab.descriptors)) {
         const uint64_t pages = kSizeClasses[slab.size_class].slab_pages;
         const ExtentState state{ExtentKind::kSlab, slab.size_class, slab.mixed ? kSlabMixedTypes : uint8_t{0},
                                 pages};

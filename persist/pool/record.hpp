@@ -116,6 +116,8 @@ class RecordBuilder {
         unpin();
         pins_ = pins;
         entries_ = 0;
+        end_of_bits_ = 0;
+        described_ = 0;
         out_of_memory_ = false;
         buffer_.clear();
         if (buffer_.room(sizeof(RecordHeader)) == nullptr)
@@ -152,9 +154,15 @@ class RecordBuilder {
     }
     void add_zero(uint64_t offset, uint64_t bytes);
     // The rest of them change page descriptors.
-    void add_set_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kSetBits, offset, bits); }
-    void add_clear_bits(uint64_t offset, uint64_t bits) { add(EntryKind::kClearBits, offset, bits); }
+    void add_set_bits(uint64_t offset, uint64_t bits) { add_bits(EntryKind::kSetBits, offset, bits); }
+    void add_clear_bits(uint64_t offset, uint64_t bits) { add_bits(EntryKind::kClearBits, offset, bits); }
     void add_describe(uint64_t offset, uint64_t word) { add(EntryKind::kDescribe, offset, word); }
+    // Whether it is not the slab that was asked for last: that one this record describes already.
+    bool is_to_be_described(uint64_t descriptor) {
+        const bool is_new = described_ != descriptor;
+        described_ = descriptor;
+        return is_new;
+    }
     void add_format(uint64_t offset, uint64_t bytes) { add(EntryKind::kFormat, offset, bytes); }
     void add_extension(uint64_t offset, uint64_t bytes, uint32_t checksum);
 
@@ -200,6 +208,18 @@ class RecordBuilder {
     }
 
   private:
+    // Bits of one word, added one after the other, are one entry.
+    void add_bits(EntryKind kind, uint64_t offset, uint64_t bits) {
+        if (buffer_.size() == end_of_bits_) {
+            auto* const last = reinterpret_cast<Entry*>(buffer_.data() + buffer_.size() - sizeof(Entry));
+            if (last->kind() == kind && last->offset() == offset) {
+                last->operand |= bits;
+                return;
+            }
+        }
+        add(kind, offset, bits);
+        end_of_bits_ = buffer_.size();
+    }
     void unpin_entries();
     void add_bytes(uint64_t offset, const void* source, uint64_t bytes);
     void add(EntryKind kind, uint64_t offset, uint64_t operand) {
@@ -217,6 +237,8 @@ class RecordBuilder {
 
     GrowBuffer buffer_;
     PagePins* pins_ = nullptr;
+    uint64_t described_ = 0;
+    uint64_t end_of_bits_ = 0;  // where an entry of bits ended that was added last
     uint32_t entries_ = 0;
     bool out_of_memory_ = false;
     bool keep_pins_ = false;

@@ -11,6 +11,7 @@
 #include <bit>
 
 #include "persist/pool/direct_store.hpp"
+#include "persist/pool/zeros.hpp"
 #include "src/check.hpp"
 
 namespace terrace::persist {
@@ -117,7 +118,7 @@ int Transaction::add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes)
 }
 
 int Transaction::add_allocation(const Block& block, uint64_t type_number, uint64_t content_bytes) {
-    if (!allocations_.push({block, type_number, content_bytes}))
+    if (!allocations_.push({block, type_number, content_bytes, false}))
         return ENOMEM;
     if (content_bytes == 0)
         return 0;
@@ -185,16 +186,46 @@ bool Transaction::touches(uint64_t offset, uint64_t bytes) {
            index_.overlaps_large(offset, bytes);
 }
 
-int Transaction::write_large_contents() {
+// Finds out what need not go through the log: zeros, and what is cheaper written home at once.
+int Transaction::prepare_contents() {
     const uint64_t threshold = direct_write_threshold(*pool);
     for (Allocation& allocation : allocations_) {
-        if (allocation.content_bytes < threshold)
+        const char* const content = pool->media.base + allocation.block.offset;
+        allocation.is_zero =
+            allocation.content_bytes >= kZerosWorthAnEntry && is_zero(content, allocation.content_bytes);
+        if (allocation.content_bytes < threshold || allocation.is_zero)
             continue;
         if (int error = write_home_directly(*pool, allocation.block.offset, allocation.content_bytes))
             return error;
         allocation.content_bytes = 0;
     }
     return 0;
+}
+
+// Objects of one size that were allocated one after the other lie side by side, and go into one entry.
+void Transaction::add_contents() {
+    const char* const base = pool->media.base;
+    uint64_t begin = 0;
+    uint64_t end = 0;
+    const auto end_run = [&] {
+        if (end != begin)
+            record_.add_data(begin, base + begin, end - begin);
+        begin = end = 0;
+    };
+    for (const Allocation& allocation : allocations_) {
+        if (allocation.content_bytes == 0)
+            continue;
+        if (allocation.is_zero) {
+            record_.add_zero(allocation.block.offset, allocation.content_bytes);
+            continue;
+        }
+        if (allocation.block.offset != end) {
+            end_run();
+            begin = allocation.block.offset;
+        }
+        end = allocation.block.offset + allocation.content_bytes;
+    }
+    end_run();
 }
 
 void Transaction::add_words() {
@@ -220,12 +251,9 @@ void Transaction::build_record() {
     add_words();
     for (const Range& range : ranges_)
         record_.add_data(range.offset, base + range.offset, range.bytes);
-    for (const Allocation& allocation : allocations_) {
-        if (allocation.content_bytes != 0)
-            record_.add_data(allocation.block.offset, base + allocation.block.offset,
-                             allocation.content_bytes);
+    add_contents();
+    for (const Allocation& allocation : allocations_)
         heap.log_allocation(record_, allocation.block, allocation.type_number);
-    }
     for (const Block& block : frees_)
         heap.log_free(record_, block);
     for (const Store& store : stores_)
@@ -242,7 +270,7 @@ int Transaction::commit() {
         return 0;
     }
     if (!allocations_.empty()) {
-        if (int error = write_large_contents())
+        if (int error = prepare_contents())
             return error;
     }
     build_record();

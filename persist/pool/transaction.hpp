@@ -104,6 +104,7 @@ class Transaction {
         Block block;
         uint64_t type_number;
         uint64_t content_bytes;
+        bool is_zero;  // the content; known at commit
     };
     struct Store {
         uint64_t offset;
@@ -120,7 +121,8 @@ class Transaction {
     [[nodiscard]] int add_word(uint64_t offset);
     [[nodiscard]] int note_missing_in_line(uint64_t offset, uint64_t missing, bool keep_old_bytes);
     [[nodiscard]] int note_in_line(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
-    [[nodiscard]] int write_large_contents();
+    [[nodiscard]] int prepare_contents();
+    void add_contents();
     void add_words();
     void build_record();
     void restore(char* to, const char* from, uint64_t bytes);
