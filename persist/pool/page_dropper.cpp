@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 #include <algorithm>
 
+#include "persist/pool/own_files.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
@@ -74,14 +76,13 @@ void wait_a_little() {
 
 }  // namespace
 
-int PageDropper::make_twin() {
-    twin_reserved_ = 0;
+int PageDropper::reserve_twin(uint64_t bytes) {
     void* const reserved =
-        mmap(nullptr, twin_bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (reserved == MAP_FAILED)
         return errno;
     twin_ = static_cast<char*>(reserved);
-    twin_reserved_ = twin_bytes_;
+    twin_reserved_ = bytes;
     return 0;
 }
 
@@ -126,11 +127,23 @@ int PageDropper::make_barrier(const char*& missing) {
 void* PageDropper::read_events(void* self) {
     auto& dropper = *static_cast<PageDropper*>(self);
     uffd_msg messages[16];
+    dropper.reader_error_.store(keep_only_files(&dropper.events_, 1), std::memory_order_release);
     while (!dropper.stopping_.load(std::memory_order_relaxed)) {
-        if (read(dropper.events_, messages, sizeof messages) < 0 && errno != EINTR && errno != EAGAIN)
+        const ssize_t got = read(dropper.events_, messages, sizeof messages);
+        if (got < 0 && errno != EINTR && errno != EAGAIN)
             wait_a_little();
+        for (ssize_t i = 0; i < got / static_cast<ssize_t>(sizeof *messages); ++i) {
+            if (messages[i].event == UFFD_EVENT_PAGEFAULT)
+                dropper.hear(messages[i].arg.pagefault.address);
+        }
     }
     return nullptr;
+}
+
+void PageDropper::hear(uint64_t fault_address) {
+    const uint64_t offset = fault_address - reinterpret_cast<uintptr_t>(base_);
+    if (offset < twin_bytes_.load(std::memory_order_relaxed) && !gate_->admit(offset / kPageBytes))
+        denied_(denied_context_);
 }
 
 int PageDropper::start_reader() {
@@ -145,10 +158,17 @@ int PageDropper::start_reader() {
     const int error = pthread_create(&reader_, &attributes, read_events, this);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
+    // From here on it has its files to itself.
+    while (error == 0 && reader_error_.load(std::memory_order_acquire) < 0)
+        sched_yield();
     return error;
 }
 
-int PageDropper::start(const Mapping& mapping, int file, const char*& missing) {
+int PageDropper::start(const Mapping& mapping, int file, PageGate& gate, Denied denied, void* context,
+                       const char*& missing) {
+    gate_ = &gate;
+    denied_ = denied;
+    denied_context_ = context;
     base_ = mapping.base;
     file_ = file;
     missing = "Linux 6.1";
@@ -157,9 +177,7 @@ int PageDropper::start(const Mapping& mapping, int file, const char*& missing) {
     int error = make_barrier(missing);
     if (error == 0) {
         missing = "addresses";
-        twin_bytes_ = mapping.most_bytes();
-        error = make_twin();
-        twin_bytes_ = 0;
+        error = reserve_twin(mapping.most_bytes());
     }
     if (error == 0) {
         missing = "memory and pipes";
@@ -179,6 +197,8 @@ int PageDropper::start(const Mapping& mapping, int file, const char*& missing) {
         missing = "a thread";
         error = start_reader();
         has_reader = error == 0;
+        if (has_reader)
+            error = reader_error_.load(std::memory_order_relaxed);
     }
     if (error == 0) {
         missing = "vmsplice, or mremap of a mapped file";
@@ -215,6 +235,11 @@ int PageDropper::try_out() {
 }
 
 void PageDropper::stop() {
+    gate_->for_each_closed(
+        [](void* self, uint64_t first_page, uint64_t count) {
+            static_cast<PageDropper*>(self)->open_closed(first_page, count);
+        },
+        this);
     stopping_.store(true, std::memory_order_relaxed);
     // One more event, for the reader to see that it is over.
     while (mremap(barrier_, kPageBytes, kPageBytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
@@ -232,16 +257,39 @@ void PageDropper::close_files() {
     if (content_ != nullptr)
         munmap(content_, kRunBytes);
     for (int* file : {&events_, &pipe_[0], &pipe_[1]}) {
-        if (*file >= 0)
+        if (*file >= 0 && !is_lent_)
             close(*file);
         *file = -1;
     }
+    is_lent_ = false;
     barrier_ = twin_ = content_ = nullptr;
     twin_bytes_ = 0;
     stopping_.store(false, std::memory_order_relaxed);
+    reader_error_.store(-1, std::memory_order_relaxed);
+}
+
+void PageDropper::lend() {
+    for (int file : {events_, pipe_[0], pipe_[1]})
+        close(file);
+    is_lent_ = true;
+}
+
+uint32_t PageDropper::files(int* numbers) const {
+    numbers[0] = events_;
+    numbers[1] = pipe_[0];
+    numbers[2] = pipe_[1];
+    return 3;
 }
 
 void PageDropper::forget_in_child() {
+    gate_->for_each_closed(
+        [](void* self, uint64_t first_page, uint64_t count) {
+            const auto& dropper = *static_cast<PageDropper*>(self);
+            mmap(dropper.base_ + first_page * kPageBytes, count * kPageBytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, dropper.file_,
+                 static_cast<off_t>(first_page * kPageBytes));
+        },
+        this);
     barrier_ = nullptr;  // not inherited
     close_files();
 }
@@ -280,27 +328,61 @@ bool PageDropper::close_barrier(char* run, uint64_t bytes) {
 
 // There is no way back and nothing else to do than to go on: the kernel may be short of memory for a moment, or
 // the process of mappings (vm.max_map_count).
-void PageDropper::open_barrier(char* run, const char* from, uint64_t bytes) {
+void PageDropper::map_twin(char* run, uint64_t bytes) {
     bool was_told = false;
-    while (mremap(const_cast<char*>(from), bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+    while (mremap(twin_ + (run - base_), bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
                   run) == MAP_FAILED) {
         if (!was_told)
             log_error("pages of a pool cannot be mapped (%s): whoever uses them waits", strerror(errno));
         was_told = true;
         wait_a_little();
     }
-    uffdio_range range = {reinterpret_cast<uintptr_t>(run), bytes};
+}
+
+void PageDropper::wake(uint64_t first_page, uint64_t count) {
+    uffdio_range range = {reinterpret_cast<uintptr_t>(base_ + first_page * kPageBytes), count * kPageBytes};
     while (ioctl(events_, UFFDIO_WAKE, &range) != 0 && errno == EAGAIN) {
     }
+}
+
+int PageDropper::close_unused(uint64_t first_page, uint64_t count) {
+    char* const run = base_ + first_page * kPageBytes;
+    const uint64_t bytes = count * kPageBytes;
+    if (mmap(run, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+             0) == MAP_FAILED)
+        return errno;
+    uffdio_register watched = {};
+    watched.range.start = reinterpret_cast<uintptr_t>(run);
+    watched.range.len = bytes;
+    watched.mode = UFFDIO_REGISTER_MODE_MISSING;
+    if (ioctl(events_, UFFDIO_REGISTER, &watched) != 0) {
+        const int error = errno;
+        map_twin(run, bytes);
+        return error;
+    }
+    madvise(run, bytes, MADV_DONTFORK);
+    gate_->note_closed(first_page, count);
+    return 0;
+}
+
+void PageDropper::open_closed(uint64_t first_page, uint64_t count) {
+    map_twin(base_ + first_page * kPageBytes, count * kPageBytes);
+    wake(first_page, count);
 }
 
 uint64_t PageDropper::drop(uint64_t first_page, uint64_t count, const PagePins& pins) {
     char* const run = base_ + first_page * kPageBytes;
     char* const twin = twin_ + first_page * kPageBytes;
     const uint64_t bytes = count * kPageBytes;
-    if (bytes > kRunBytes || first_page * kPageBytes + bytes > twin_bytes_ || !hold_pages(run, bytes) ||
-        !close_barrier(run, bytes))
+    const uint64_t block = first_page / PageGate::kBlockPages;
+    if (bytes > kRunBytes || first_page * kPageBytes + bytes > twin_bytes_ || !hold_pages(run, bytes))
         return 0;
+    gate_->begin_window(block);
+    if (!close_barrier(run, bytes)) {
+        gate_->end_window_open(block);
+        wake(first_page, count);
+        return 0;
+    }
     read_pipe(bytes);
     uint64_t dropped = 0;
     for (uint64_t page = 0; page < count; ++page) {
@@ -311,7 +393,11 @@ uint64_t PageDropper::drop(uint64_t first_page, uint64_t count, const PagePins& 
         else
             memcpy(twin + page * kPageBytes, content, kPageBytes);
     }
-    open_barrier(run, twin, bytes);
+    if (dropped == PageGate::kBlockPages && gate_->end_window_closed(block))
+        return dropped;
+    map_twin(run, bytes);
+    gate_->end_window_open(block);
+    wake(first_page, count);
     return dropped;
 }
 

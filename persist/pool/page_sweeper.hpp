@@ -39,6 +39,7 @@ class PageSweeper {
 
     void take_run(PageRun run, Progress& progress);
     void take_batch(uint64_t first, uint64_t count, Progress& progress);
+    [[nodiscard]] bool is_cached(uint64_t first, uint64_t count, unsigned char* residency) const;
     [[nodiscard]] bool bring_home(const char* image, uint64_t first, uint64_t count);
     void add_candidate(uint64_t page, Progress& progress);
     void drop_candidates(Progress& progress);
@@ -51,7 +52,9 @@ class PageSweeper {
     uint64_t hand_ = 0;
     uint64_t window_first_ = 0;
     uint64_t window_end_ = 0;  // == window_first_: empty
-    char* images_ = nullptr;   // of a batch
+    uint64_t candidates_ = 0;  // in it
+    uint64_t pages_of_pool_ = 0;
+    char* images_ = nullptr;  // of a batch
 };
 
 }  // namespace terrace::persist

@@ -53,9 +53,15 @@ int PrivatePages::open() {
 }
 
 void PrivatePages::close() {
-    if (pagemap_ >= 0)
+    if (pagemap_ >= 0 && !is_lent_)
         ::close(pagemap_);
     pagemap_ = -1;
+    is_lent_ = false;
+}
+
+void PrivatePages::lend() {
+    ::close(pagemap_);
+    is_lent_ = true;
 }
 
 uint64_t PrivatePages::scan(const char* base, uint64_t first, uint64_t end, PageRun* runs, uint64_t most,
@@ -135,9 +141,15 @@ int AnonymousPages::open() {
 }
 
 void AnonymousPages::close() {
-    if (statm_ >= 0)
+    if (statm_ >= 0 && !is_lent_)
         ::close(statm_);
     statm_ = -1;
+    is_lent_ = false;
+}
+
+void AnonymousPages::lend() {
+    ::close(statm_);
+    is_lent_ = true;
 }
 
 uint64_t AnonymousPages::count() const {

@@ -18,6 +18,9 @@ class PrivatePages {
     [[nodiscard]] int open();  // 0 or an errno: no pagemap
     void close();
 
+    // For own_files.hpp: once another thread has the descriptor, this one may close its own.
+    int file() const { return pagemap_; }
+    void lend();
     // Up to `most` runs in [first, end), in order; how many. `next`: where to go on, `end` when all was seen.
     // A run may go on in the next call's first run. REQUIRES: most > 0.
     [[nodiscard]] uint64_t find(const char* base, uint64_t first, uint64_t end, PageRun* runs, uint64_t most,
@@ -32,6 +35,7 @@ class PrivatePages {
                   uint64_t& next) const;
 
     int pagemap_ = -1;
+    bool is_lent_ = false;
     bool can_scan_ = true;
 };
 
@@ -40,10 +44,13 @@ class AnonymousPages {
   public:
     [[nodiscard]] int open();
     void close();
+    int file() const { return statm_; }
+    void lend();
     uint64_t count() const;
 
   private:
     int statm_ = -1;
+    bool is_lent_ = false;
 };
 
 }  // namespace terrace::persist

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "persist/pool/own_files.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
@@ -22,6 +23,8 @@ constexpr uint64_t kLongestPause = 100;
 constexpr uint64_t kCountEvery = 1000;
 constexpr uint64_t kCountCostsAtMost = 50;  // one part in so many of the time
 constexpr uint64_t kLongestWaitForRoom = 20;
+// What a gate lets through when nothing can be dropped, after each round of the sweep.
+constexpr uint64_t kBlocksWithoutRoom = 16;
 
 uint64_t milliseconds_now() {
     timespec now;
@@ -68,26 +71,23 @@ int WorkingCopy::start_parts(const char*& missing) {
         error = anonymous_.open();
     if (error == 0) {
         missing = "addresses";
-        error = pins_.start(parts_.mapping->most_bytes()) ? 0 : ENOMEM;
+        const uint64_t most = parts_.mapping->most_bytes();
+        error = pins_.start(most) && gate_.start(dropper_, most / kPageBytes) ? 0 : ENOMEM;
     }
     if (error == 0) {
-        error = dropper_.start(*parts_.mapping, parts_.media->file, missing);
+        const auto denied = [](void* self) {
+            auto& copy = *static_cast<WorkingCopy*>(self);
+            LockGuard guard(copy.lock_);
+            copy.is_wanted_ = true;
+            pthread_cond_signal(&copy.wake_up_);
+        };
+        error = dropper_.start(*parts_.mapping, parts_.media->file, gate_, denied, this, missing);
         if (error == 0) {
             missing = "memory and a thread";
             error = sweeper_.start(*parts_.media, dropper_, pins_, pages_, between_forks_);
-            pthread_attr_t attributes;
-            if (error == 0)
-                error = pthread_attr_init(&attributes);
             if (error == 0) {
-                pthread_attr_setstacksize(&attributes, kStackBytes);
-                sigset_t all;
-                sigset_t before;
-                sigfillset(&all);
-                pthread_sigmask(SIG_SETMASK, &all, &before);
-                stopping_ = false;
-                error = pthread_create(&thread_, &attributes, run, this);
-                pthread_sigmask(SIG_SETMASK, &before, nullptr);
-                pthread_attr_destroy(&attributes);
+                close_blocks();
+                error = start_thread();
             }
             if (error != 0)
                 dropper_.stop();
@@ -98,7 +98,62 @@ int WorkingCopy::start_parts(const char*& missing) {
     return error;
 }
 
+// All whole blocks of objects. When that is not possible they are open, and who stores there is not held back.
+void WorkingCopy::close_blocks() {
+    const Region& first = parts_.media->regions[0];
+    const uint64_t begin =
+        (first.first_page + PageGate::kBlockPages - 1) / PageGate::kBlockPages * PageGate::kBlockPages;
+    const uint64_t end = first.end / kPageBytes / PageGate::kBlockPages * PageGate::kBlockPages;
+    if (begin >= end || dropper_.most_pages() != PageGate::kBlockPages)
+        return;
+    if (const int error = dropper_.close_unused(begin, end - begin))
+        log_info("the blocks of a pool cannot be closed: %s", strerror(error));
+}
+
+int WorkingCopy::start_thread() {
+    pthread_attr_t attributes;
+    if (int error = pthread_attr_init(&attributes))
+        return error;
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    stopping_ = false;
+    watch_error_ = -1;
+    int error = pthread_create(&thread_, &attributes, run, this);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    if (error != 0)
+        return error;
+    {
+        LockGuard guard(lock_);
+        while (watch_error_ < 0)
+            wait_on(has_room_, lock_, kLongestPause);
+        error = watch_error_;
+    }
+    if (error != 0)
+        pthread_join(thread_, nullptr);
+    if (error == 0) {
+        dropper_.lend();
+        pages_.lend();
+        anonymous_.lend();
+    }
+    return error;
+}
+
+// The thread's own descriptors, which the program cannot close.
+int WorkingCopy::take_files() {
+    int files[PageDropper::kMostFiles + 3];
+    uint32_t count = dropper_.files(files);
+    files[count++] = pages_.file();
+    files[count++] = anonymous_.file();
+    files[count++] = parts_.media->file;
+    return keep_only_files(files, count);
+}
+
 void WorkingCopy::stop_parts() {
+    gate_.stop();
     sweeper_.stop();
     pins_.stop();
     anonymous_.close();
@@ -140,6 +195,14 @@ void WorkingCopy::count_again() {
 }
 
 void WorkingCopy::watch() {
+    const int error = take_files();
+    {
+        LockGuard guard(lock_);
+        watch_error_ = error;
+        pthread_cond_broadcast(&has_room_);
+    }
+    if (error != 0)
+        return;
     count_again();
     bool stopping = false;
     while (!stopping) {
@@ -147,14 +210,15 @@ void WorkingCopy::watch() {
         if (age >= std::max(kCountEvery, counting_takes_ * kCountCostsAtMost))
             count_again();
         uint64_t here = private_pages();
-        if (here > limit_ && age >= counting_takes_) {
+        if (here >= limit_ && age >= counting_takes_) {
             count_again();  // the program's own memory may have grown instead
             here = private_pages();
         }
-        if (here > limit_) {
+        if (here >= limit_) {
             make_room();
             here = private_pages();
         }
+        set_room(here);
         const uint64_t left = limit_ - std::min(limit_, here);
         pause(std::clamp<uint64_t>(left / kPagesPerMillisecond, 1, kLongestPause));
         LockGuard guard(lock_);
@@ -168,6 +232,7 @@ void WorkingCopy::make_room() {
     const uint64_t far_too_many = limit_ + limit_ / 8;
     PageSweeper::Progress round;
     uint64_t pause_after_round = 1;
+    gate_.set_room(0);
     for (uint64_t here = private_pages(); here > enough; here = private_pages()) {
         set_full(here > far_too_many);
         const uint64_t pages = pages_of_pool();
@@ -186,10 +251,12 @@ void WorkingCopy::make_room() {
         if (step.is_round) {
             if (round.dropped * 16 >= limit_)
                 pause_after_round = 1;
-            else if (here <= limit_)
+            else if (here < limit_)
                 break;  // most of them are in use: try again when there are more
             else
                 pause_after_round = std::min(pause_after_round * 2, kLongestPause);
+            if (pause_after_round > 1)
+                gate_.set_room(kBlocksWithoutRoom);
             round = {};
             pause(pause_after_round);
             count_again();
@@ -210,8 +277,14 @@ void WorkingCopy::set_full(bool is_full) {
 
 void WorkingCopy::pause(uint64_t milliseconds) {
     LockGuard guard(lock_);
-    if (!stopping_)
+    if (!stopping_ && !is_wanted_)
         wait_on(wake_up_, lock_, milliseconds);
+    is_wanted_ = false;
+}
+
+void WorkingCopy::set_room(uint64_t private_pages) {
+    const uint64_t left = limit_ - std::min(limit_, private_pages);
+    gate_.set_room((left + PageGate::kBlockPages - 1) / PageGate::kBlockPages);
 }
 
 void WorkingCopy::wait_for_room() {
@@ -221,13 +294,17 @@ void WorkingCopy::wait_for_room() {
 }
 
 void WorkingCopy::before_fork() {
-    if (is_bounded_)
-        between_forks_.lock();
+    if (!is_bounded_)
+        return;
+    between_forks_.lock();
+    gate_.lock();
 }
 
 void WorkingCopy::after_fork_in_parent() {
-    if (is_bounded_)
-        between_forks_.unlock();
+    if (!is_bounded_)
+        return;
+    gate_.unlock();
+    between_forks_.unlock();
 }
 
 // The table of pins stays: a record that was being built when the fork happened may still unpin its pages.
@@ -239,8 +316,6 @@ void WorkingCopy::after_fork_in_child() {
     parts_.media->pins = nullptr;
     dropper_.forget_in_child();
     sweeper_.stop();
-    anonymous_.close();
-    pages_.close();
 }
 
 }  // namespace terrace::persist

@@ -62,6 +62,10 @@ class WorkingCopy {
     uint64_t private_pages();  // an estimate, cheap
     void count_again();
     void set_full(bool is_full);
+    void set_room(uint64_t private_pages);
+    void close_blocks();
+    [[nodiscard]] int start_thread();
+    [[nodiscard]] int take_files();
     void pause(uint64_t milliseconds);
     void wait_for_room();
     [[nodiscard]] int start_parts(const char*& missing);
@@ -74,6 +78,7 @@ class WorkingCopy {
     PrivatePages pages_;
     AnonymousPages anonymous_;
     PageDropper dropper_;
+    PageGate gate_;
     PageSweeper sweeper_;
     uint64_t others_ = 0;      // anonymous pages of the process outside the pool, as counted last
     uint64_t counted_at_ = 0;  // milliseconds
@@ -85,6 +90,8 @@ class WorkingCopy {
     pthread_cond_t wake_up_ = PTHREAD_COND_INITIALIZER;
     pthread_cond_t has_room_ = PTHREAD_COND_INITIALIZER;
     bool stopping_ = false;
+    bool is_wanted_ = false;  // somebody waits at a closed block
+    int watch_error_ = -1;    // -1: the thread has not begun
     pthread_t thread_ = {};
 };
 

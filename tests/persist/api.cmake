@@ -8,10 +8,13 @@ if(TARGET libpmemobj)
     SOURCES
       api_pool_test.cpp api_atomic_test.cpp
       api_transaction_test.cpp api_transaction_heap_test.cpp api_transaction_threads_test.cpp
+      api_transaction_flags_test.cpp api_ctl_test.cpp api_locks_test.cpp api_lists_test.cpp api_library_test.cpp
+      api_defrag_test.cpp api_pool_set_test.cpp api_misuse_test.cpp
     LIBRARIES libpmemobj)
   # TX_BEGIN is a setjmp, and a nested one declares its variables anew: both warnings come with the interface.
   target_compile_options(persist_api PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-clobbered>)
-  set_source_files_properties(api_transaction_test.cpp api_transaction_threads_test.cpp PROPERTIES COMPILE_OPTIONS -Wno-shadow)
+  set_source_files_properties(api_transaction_test.cpp api_transaction_threads_test.cpp api_locks_test.cpp
+    PROPERTIES COMPILE_OPTIONS -Wno-shadow)
 
   # One program in both languages, in each standard that the header promises.
   function(api_program name source standard)

@@ -1,0 +1,33 @@
+// See own_files.hpp. close_range with CLOSE_RANGE_UNSHARE, unlike unshare, is allowed by the usual filters of
+// system calls in containers.
+// Thread safety: see the header.
+#include "persist/pool/own_files.hpp"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace terrace::persist {
+
+int keep_only_files(const int* files, uint32_t count) {
+    constexpr uint32_t kMost = 16;
+    constexpr unsigned kUnshare = 2;
+    int kept[kMost];
+    const uint32_t kept_count = std::min(count, kMost);
+    std::copy_n(files, kept_count, kept);
+    std::sort(kept, kept + kept_count);
+    unsigned from = 0;
+    for (uint32_t i = 0; i <= kept_count; ++i) {
+        if (i < kept_count && kept[i] < 0)
+            continue;
+        const unsigned stop = i < kept_count ? static_cast<unsigned>(kept[i]) : ~0u;
+        if (stop > from && syscall(SYS_close_range, from, stop - 1, kUnshare) != 0)
+            return errno;
+        from = stop + 1;
+    }
+    return 0;
+}
+
+}  // namespace terrace::persist

@@ -1,0 +1,14 @@
+// File descriptors that only some threads have: a program may close every descriptor it finds, and use the numbers
+// again. A userfaultfd that is closed would leave memory unwatched; one that only the library's own threads have
+// cannot be. Linux 5.9. Thread safety: each call is about the calling thread.
+#pragma once
+
+#include <cstdint>
+
+namespace terrace::persist {
+
+// Gives the calling thread a table of descriptors of its own, with nothing in it but `files` under their numbers
+// (-1: none). It is the thread's until it ends. 0 or an errno.
+[[nodiscard]] int keep_only_files(const int* files, uint32_t count);
+
+}  // namespace terrace::persist
