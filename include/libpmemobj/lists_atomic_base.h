@@ -19,8 +19,8 @@ extern "C" {
  *   dest       the element to insert next to; OID_NULL: before the first or behind the last
  *   before     POBJ_LIST_DEST_BEFORE (1) or POBJ_LIST_DEST_AFTER (0)
  * Those that return int return 0, or -1 with nothing changed and errno
- *   EINVAL     an object that has no room for an entry at pe_offset, one that is not in the list and should be,
- *              a head or an object outside of the pool
+ *   EINVAL     an object that has no room for an entry at pe_offset, one that is in no list and should be, a head
+ *              or an object outside of the pool. That an object is in another list than this one is not found
  *   ENOMEM     no room in the pool, or no memory for the log record
  * They cost one fence on memory, one sync on a disk. They are no part of a running transaction.
  */

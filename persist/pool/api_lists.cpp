@@ -144,6 +144,7 @@ int check_element(const List& list, PMEMoid element, const char* function, Block
     return 0;
 }
 
+// Cheap, so it cannot tell one list from another that has several elements as well: that is the caller's to know.
 int check_member(const List& list, PMEMoid element, const char* function, Block* found = nullptr) {
     if (int error = check_element(list, element, function, found))
         return error;
@@ -151,7 +152,8 @@ int check_member(const List& list, PMEMoid element, const char* function, Block*
     if (list.head->first.off == 0 || check_element(list, entry.next, function) != 0 ||
         check_element(list, entry.previous, function) != 0 ||
         list.entry_of(entry.next).previous.off != element.off ||
-        list.entry_of(entry.previous).next.off != element.off)
+        list.entry_of(entry.previous).next.off != element.off ||
+        (entry.next.off == element.off && list.head->first.off != element.off))
         return fail(EINVAL, "%s: the object at offset %llu is not in the list", function,
                     static_cast<Number>(element.off));
     return 0;

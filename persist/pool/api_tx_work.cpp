@@ -54,25 +54,27 @@ int add(Transaction& tx, uint64_t offset, uint64_t bytes, uint64_t flags, const 
     return add(tx, offset, bytes, flags, function);
 }
 
+int add_in_object(PMEMoid oid, uint64_t off, size_t size, uint64_t flags, const char* function) {
+    Transaction& tx = transaction_at_work(function);
+    if ((flags & ~uint64_t{POBJ_XADD_VALID_FLAGS}) != 0)
+        return refuse_flags(tx, function, flags);
+    if (oid.pool_uuid_lo != tx.pool->superblock.identity_low || oid.off == 0) [[unlikely]] {
+        fail(EINVAL, "%s: the object is not of the transaction's pool", function);
+        return fail_transaction(tx, EINVAL, flags);
+    }
+    return add(tx, oid.off + off, size, flags, function);
+}
+
 }  // namespace
 
 #pragma GCC visibility push(default)
 
 int pmemobj_tx_add_range(PMEMoid oid, uint64_t off, size_t size) {
-    return pmemobj_tx_xadd_range(oid, off, size, 0);
+    return add_in_object(oid, off, size, 0, "pmemobj_tx_add_range");
 }
 
 int pmemobj_tx_xadd_range(PMEMoid oid, uint64_t off, size_t size, uint64_t flags) {
-    Transaction& tx = transaction_at_work("pmemobj_tx_add_range");
-    if ((flags & ~uint64_t{POBJ_XADD_VALID_FLAGS}) != 0)
-        return refuse_flags(tx, "pmemobj_tx_xadd_range", flags);
-    if (oid.pool_uuid_lo != tx.pool->superblock.identity_low || oid.off == 0) [[unlikely]] {
-        fail(EINVAL, "pmemobj_tx_add_range: the object is not of the transaction's pool");
-        return fail_transaction(tx, EINVAL, flags);
-    }
-    if (is_added_at_once(tx.pool->media.base + oid.off + off, size, flags))
-        return 0;
-    return add(tx, oid.off + off, size, flags, "pmemobj_tx_add_range");
+    return add_in_object(oid, off, size, flags, "pmemobj_tx_xadd_range");
 }
 
 int pmemobj_tx_add_range_direct(const void* ptr, size_t size) {

@@ -82,11 +82,10 @@ struct Parser {
         if (first == nullptr)
             return 0;
         const char* const second = strtok_r(nullptr, " \t\r", &rest);
-        if (const char* const third = strtok_r(nullptr, " \t\r", &rest))
-            return refuse(line, strcmp(first, "REPLICA") == 0 ? ENOTSUP : EINVAL, "is not expected here",
-                          third);
         if (strcmp(first, "REPLICA") == 0)
             return refuse(line, ENOTSUP, "a poolset with replicas is not supported yet", first);
+        if (const char* const third = strtok_r(nullptr, " \t\r", &rest))
+            return refuse(line, EINVAL, "is not expected here", third);
         if (strcmp(first, "OPTION") == 0) {
             if (second == nullptr || (strcmp(second, "SINGLEHDR") != 0 && strcmp(second, "NOHDRS") != 0))
                 return refuse(line, EINVAL, "the options are SINGLEHDR and NOHDRS",

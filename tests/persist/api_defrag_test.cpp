@@ -13,18 +13,29 @@ class Defragmentation : public OpenPool {
     std::vector<PMEMoid> sparse_objects(std::uint32_t count, std::uint32_t keep, std::size_t size,
                                         std::uint64_t types = 1) {
         std::vector<PMEMoid> all(count);
-        for (std::uint32_t i = 0; i < count; ++i) {
-            EXPECT_EQ(pmemobj_zalloc(pool, &all[i], size, i % types), 0);
-            *content(all[i]) = i;
-            pmemobj_persist(pool, content(all[i]), sizeof i);
+        PMEMoid* const names = all.data();
+        TX_BEGIN(pool) {
+            for (std::uint32_t i = 0; i < count; ++i) {
+                names[i] = pmemobj_tx_zalloc(size, i % types);
+                *content(names[i]) = i;
+            }
         }
+        TX_ONABORT {
+            ADD_FAILURE() << pmemobj_errormsg();
+        }
+        TX_END
+        TX_BEGIN(pool) {
+            for (std::uint32_t i = 0; i < count; ++i)
+                if (i % keep != 0)
+                    pmemobj_tx_free(names[i]);
+        }
+        TX_ONABORT {
+            ADD_FAILURE() << pmemobj_errormsg();
+        }
+        TX_END
         std::vector<PMEMoid> kept;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            if (i % keep == 0)
-                kept.push_back(all[i]);
-            else
-                pmemobj_free(&all[i]);
-        }
+        for (std::uint32_t i = 0; i < count; i += keep)
+            kept.push_back(all[i]);
         return kept;
     }
     static std::uint32_t* content(PMEMoid oid) { return static_cast<std::uint32_t*>(pmemobj_direct(oid)); }

@@ -193,6 +193,10 @@ TEST_P(AList, RefusesWhatIsNoElementOfIt) {
     EXPECT_TRUE(refused(pmemobj_list_insert(pool, 1000, &lists->first, OID_NULL, 1, outside.oid)));
     EXPECT_TRUE(refused(pmemobj_list_insert(pool, entry, &lists->first, OID_NULL, 1,
                                             {outside.oid.pool_uuid_lo, outside.oid.off + 8})));
+    EXPECT_TRUE(refused(POBJ_LIST_REMOVE(pool, &lists->second, inside, one))) << "an empty list";
+    const Name third = allocate(3);
+    ASSERT_EQ(POBJ_LIST_INSERT_HEAD(pool, &lists->second, third, one), 0);
+    EXPECT_TRUE(refused(POBJ_LIST_REMOVE(pool, &lists->second, inside, one))) << "the only one of another";
     Head elsewhere = {};
     EXPECT_TRUE(refused(pmemobj_list_insert(pool, entry, &elsewhere, OID_NULL, 1, outside.oid)));
     EXPECT_TRUE(OID_IS_NULL(
@@ -250,31 +254,33 @@ TEST_P(AList, IsLikeAVectorAfterManyRandomSteps) {
 }
 
 TEST_P(AList, IsSharedByThreadsThatMoveBothWays) {
-    for (int i = 0; i < 40; ++i)
-        append_new(i % 2 == 0 ? &lists->first : &lists->second, i);
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([this, t] {
-            Head* const from = t % 2 == 0 ? &lists->first : &lists->second;
-            Head* const to = t % 2 == 0 ? &lists->second : &lists->first;
-            for (int i = 0; i < 100; ++i) {
-                pmemobj_mutex_lock(pool, &from->lock);
-                const Name name = POBJ_LIST_FIRST(from);
-                pmemobj_mutex_unlock(pool, &from->lock);
-                if (!TOID_IS_NULL(name))  // another thread may have moved it meanwhile
-                    POBJ_LIST_MOVE_ELEMENT_TAIL(pool, from, to, name, one, one);
+            Head* from = t % 2 == 0 ? &lists->first : &lists->second;
+            Head* to = t % 2 == 0 ? &lists->second : &lists->first;
+            Name own[10];
+            for (int i = 0; i < 10; ++i)
+                own[i] = append_new(from, t * 10 + i);
+            for (int round = 0; round < 15; ++round) {
+                for (const Name& name : own)
+                    EXPECT_EQ(POBJ_LIST_MOVE_ELEMENT_TAIL(pool, from, to, name, one, one), 0);
+                std::swap(from, to);
             }
         });
     }
     for (std::thread& thread : threads)
         thread.join();
-    Values all = values(&lists->first);
-    const Values rest = values(&lists->second);
-    all.insert(all.end(), rest.begin(), rest.end());
-    std::sort(all.begin(), all.end());
-    ASSERT_EQ(all.size(), 40U);
-    for (int i = 0; i < 40; ++i)
-        EXPECT_EQ(all[static_cast<std::size_t>(i)], i);
+    for (Head* head : {&lists->first, &lists->second}) {
+        Values sorted = values(head);
+        std::sort(sorted.begin(), sorted.end());
+        Values expected;
+        for (int i = 0; i < 40; ++i) {
+            if ((i / 10 % 2 == 0) == (head == &lists->second))
+                expected.push_back(i);
+        }
+        EXPECT_EQ(sorted, expected);
+    }
 }
 
 }  // namespace

@@ -101,29 +101,45 @@ TEST_P(Misuse, OutsideOfATransactionIsFatal) {
 }
 
 TEST_P(Misuse, InAnotherStageIsFatal) {
-    for (const Call& call : calls_for_work_only(data)) {
-        const std::string message = fatal_message_of([&] {
-            TX_BEGIN(pool) {}
-            TX_ONCOMMIT {
-                call.call();
-            }
-            TX_END
+    // A child cannot change its parent's pool, so it makes its own.
+    PoolFile of_child(GetParam());
+    const auto message_of = [&](void (*action)(PMEMobjpool*, const Call*), const Call* call) {
+        std::string message = fatal_message_of([&] {
+            PMEMobjpool* const own = pmemobj_create(of_child.path(), kLayout, PMEMOBJ_MIN_POOL, 0600);
+            action(own, call);
         });
+        unlink(of_child.path());
+        return message;
+    };
+    for (const Call& call : calls_for_work_only(data)) {
+        const std::string message = message_of(
+            [](PMEMobjpool* own, const Call* misuse) {
+                TX_BEGIN(own) {}
+                TX_ONCOMMIT {
+                    misuse->call();
+                }
+                TX_END
+            },
+            &call);
         EXPECT_NE(message.find(std::string(call.name) + " was called in stage 2"), std::string::npos)
             << call.name << ": " << message;
     }
-    const std::string begin = fatal_message_of([&] {
-        TX_BEGIN(pool) {}
-        TX_FINALLY {
-            pmemobj_tx_begin(pool, nullptr, TX_PARAM_NONE);
-        }
-        TX_END
-    });
+    const std::string begin = message_of(
+        [](PMEMobjpool* own, const Call*) {
+            TX_BEGIN(own) {}
+            TX_FINALLY {
+                pmemobj_tx_begin(own, nullptr, TX_PARAM_NONE);
+            }
+            TX_END
+        },
+        nullptr);
     EXPECT_NE(begin.find("pmemobj_tx_begin was called in stage 4"), std::string::npos) << begin;
-    const std::string end = fatal_message_of([&] {
-        pmemobj_tx_begin(pool, nullptr, TX_PARAM_NONE);
-        pmemobj_tx_end();
-    });
+    const std::string end = message_of(
+        [](PMEMobjpool* own, const Call*) {
+            pmemobj_tx_begin(own, nullptr, TX_PARAM_NONE);
+            pmemobj_tx_end();
+        },
+        nullptr);
     EXPECT_NE(end.find("pmemobj_tx_end was called without pmemobj_tx_commit"), std::string::npos) << end;
 }
 
