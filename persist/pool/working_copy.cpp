@@ -23,8 +23,8 @@ constexpr uint64_t kLongestPause = 100;
 constexpr uint64_t kCountEvery = 1000;
 constexpr uint64_t kCountCostsAtMost = 50;  // one part in so many of the time
 constexpr uint64_t kLongestWaitForRoom = 20;
-// What a gate lets through when nothing can be dropped, after each round of the sweep.
-constexpr uint64_t kBlocksWithoutRoom = 16;
+// The part of the limit that the gate lets through when nothing can be dropped, after each round of the sweep.
+constexpr uint64_t kPartWithoutRoom = 64;
 
 uint64_t milliseconds_now() {
     timespec now;
@@ -50,7 +50,10 @@ void WorkingCopy::start(const Parts& parts, uint64_t limit, const char* path) {
     if (limit >= parts.mapping->bytes)
         return;
     parts_ = parts;
-    limit_ = limit / kPageBytes;
+    // At page granularity the log is kept in DRAM too.
+    const uint64_t mirror =
+        parts.media->granularity == Granularity::kPage ? parts.media->superblock->log_bytes : 0;
+    limit_ = (limit - std::min(limit / 2, mirror)) / kPageBytes;
     const char* missing = nullptr;
     if (const int error = start_parts(missing)) {
         if (!g_was_told.exchange(true))
@@ -232,6 +235,7 @@ void WorkingCopy::make_room() {
     const uint64_t far_too_many = limit_ + limit_ / 8;
     PageSweeper::Progress round;
     uint64_t pause_after_round = 1;
+    bool has_checkpointed = false;  // in this round
     gate_.set_room(0);
     for (uint64_t here = private_pages(); here > enough; here = private_pages()) {
         set_full(here > far_too_many);
@@ -245,20 +249,21 @@ void WorkingCopy::make_room() {
         round.logged += step.logged;
         // Pages that wait for a checkpoint: once they are many, or there is nothing else.
         if (round.logged > limit_ / 4 || (step.is_round && round.logged > round.dropped)) {
-            if (parts_.checkpoint(parts_.context) == 0)
-                round.logged = 0;
+            has_checkpointed = parts_.checkpoint(parts_.context) == 0;
+            round.logged = 0;
         }
         if (step.is_round) {
-            if (round.dropped * 16 >= limit_)
+            if (round.dropped * 16 >= limit_ || has_checkpointed) {
                 pause_after_round = 1;
-            else if (here < limit_)
+            } else if (here < limit_) {
                 break;  // most of them are in use: try again when there are more
-            else
+            } else {    // all of them are in use, by a transaction that may want more
+                gate_.set_room(std::max<uint64_t>(limit_ / PageGate::kBlockPages / kPartWithoutRoom, 1));
                 pause_after_round = std::min(pause_after_round * 2, kLongestPause);
-            if (pause_after_round > 1)
-                gate_.set_room(kBlocksWithoutRoom);
+                pause(pause_after_round);
+            }
             round = {};
-            pause(pause_after_round);
+            has_checkpointed = false;
             count_again();
         }
         LockGuard guard(lock_);
