@@ -111,6 +111,7 @@ Block reserve_specially(Pool& pool, uint64_t bytes, uint64_t type_number, uint64
     const auto arena = static_cast<uint32_t>(flags >> 32 & 0xffff);
     const uint64_t wanted = bytes;
     uint64_t alignment = 1;
+    bool has_own_class = false;  // made by the program, which knows what its objects can hold
     if (class_id != 0) {
         pobj_alloc_class_desc description;
         if (class_id >= PoolSettings::kClassCount || !describe_class(pool, class_id, description)) {
@@ -134,12 +135,13 @@ Block reserve_specially(Pool& pool, uint64_t bytes, uint64_t type_number, uint64
         }
         bytes = units * description.unit_size - header;
         alignment = std::max<uint64_t>(description.alignment, 1);
+        has_own_class = !is_own;
     }
     if (arena > pool.heap.arena_count()) {
         fail(EINVAL, "%s: there is no arena %u; the pool has %u", function, arena, pool.heap.arena_count());
         return {};
     }
-    const Block block = pool.heap.reserve(bytes, type_number, alignment, arena);
+    const Block block = pool.heap.reserve(bytes, type_number, alignment, arena, has_own_class);
     if (block.offset == 0) {
         fail(ENOMEM, "%s: no room in the pool for %llu bytes", function, static_cast<Number>(wanted));
         return {};

@@ -97,11 +97,13 @@ class HeapWalk {
 
     bool is_slab_sound(uint64_t page, const ExtentState& state, uint64_t segment_end) const {
         if (state.size_class >= kSizeClassCount || state.pages != kSizeClasses[state.size_class].slab_pages ||
-            (state.flags & ~kSlabMixedTypes) != 0)
+            (state.flags & ~(kSlabMixedTypes | kSlabOwnSize)) != 0)
             return fault("a slab of an unknown size class", page);
         if (page + state.pages > segment_end)
             return fault("a slab that crosses the end of its segment", page);
         const SizeClass& c = kSizeClasses[state.size_class];
+        if ((state.flags & kSlabOwnSize) != 0 && descriptor(page + 1).type_number > c.bytes)
+            return fault("a slab of objects that are larger than its size class", page);
         const bool is_mixed = (state.flags & kSlabMixedTypes) != 0;
         const uint64_t capacity = is_mixed ? c.mixed_capacity : c.capacity;
         for (uint64_t index = capacity; index < state.pages * kBitsPerPage; ++index) {

@@ -95,10 +95,10 @@ uint32_t Heap::take_place(Slab& slab) {
     }
 }
 
-uint32_t Heap::slot_for_type(uint64_t type_number) {
+uint32_t Heap::slot_for_type(uint64_t type_number, uint32_t own_size) {
     const uint32_t known = known_types_.load(std::memory_order_acquire);
     for (uint32_t i = 0; i < known; ++i) {
-        if (types_[i].load(std::memory_order_relaxed) == type_number)
+        if (is_slot_of(i, type_number, own_size))
             return i;
     }
     if (known == kMixedSlot)
@@ -106,47 +106,52 @@ uint32_t Heap::slot_for_type(uint64_t type_number) {
     LockGuard guard(lock_);
     const uint32_t now = known_types_.load(std::memory_order_relaxed);
     for (uint32_t i = known; i < now; ++i) {
-        if (types_[i].load(std::memory_order_relaxed) == type_number)
+        if (is_slot_of(i, type_number, own_size))
             return i;
     }
     if (now == kMixedSlot)
         return kMixedSlot;
     types_[now].store(type_number, std::memory_order_relaxed);
+    own_sizes_[now].store(own_size, std::memory_order_relaxed);
     known_types_.store(now + 1, std::memory_order_release);
     return now;
 }
 
-Block Heap::reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena) {
-    Block block = try_reserve(bytes, type_number, alignment, arena);
+Block Heap::reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena, bool is_exact) {
+    Block block = try_reserve(bytes, type_number, alignment, arena, is_exact);
     if (block.offset != 0) [[likely]]
         return block;
     // Full, or all that is free lies in the slabs of other arenas.
     const uint64_t seen_bytes = pool_->regions.end();
     give_up_arena_slabs();
     give_back_retired(1);
-    block = try_reserve(bytes, type_number, alignment, arena);
+    block = try_reserve(bytes, type_number, alignment, arena, is_exact);
     if (block.offset == 0 && grow_(commit_context_, bytes + alignment, seen_bytes))
-        block = try_reserve(bytes, type_number, alignment, arena);
+        block = try_reserve(bytes, type_number, alignment, arena, is_exact);
     return block;
 }
 
-Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena) {
+Block Heap::try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena,
+                        bool is_exact) {
     if (bytes == 0)
         bytes = 1;
+    const uint32_t own_size = is_exact && bytes <= kLargestSmallObject ? static_cast<uint32_t>(bytes) : 0;
     if (alignment > 16 && alignment <= kPageBytes && bytes <= kLargestSmallObject) {
         // A class whose size is a multiple of the alignment: slabs begin on a page, so each of its objects is aligned.
         for (uint32_t c = size_class_of(bytes); c < kSizeClassCount; ++c) {
             if (kSizeClasses[c].bytes % alignment == 0)
-                return reserve_small(c, type_number, arena);
+                return reserve_small(c, type_number, arena, own_size);
         }
     } else if (alignment <= 16 && bytes <= kLargestSmallObject) {
-        return reserve_small(size_class_of(bytes), type_number, arena);
+        return reserve_small(size_class_of(bytes), type_number, arena, own_size);
     }
     return reserve_large(bytes, type_number, alignment);
 }
 
-Block Heap::reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena_id) {
-    const uint32_t slot = slot_for_type(type_number);
+Block Heap::reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena_id, uint32_t own_size) {
+    if (own_size == kSizeClasses[size_class].bytes) [[unlikely]]
+        own_size = 0;
+    const uint32_t slot = slot_for_type(type_number, own_size);
     Arena& arena = arena_id == 0 ? arena_of_thread() : *arenas_[arena_id - 1];
     Slab* slab;
     uint32_t index;
@@ -154,7 +159,7 @@ Block Heap::reserve_small(uint32_t size_class, uint64_t type_number, uint32_t ar
         LockGuard guard(arena.lock);
         slab = arena.bins[size_class][slot];
         if (slab == nullptr) [[unlikely]] {
-            slab = slab_for(arena, size_class, slot, type_number);
+            slab = slab_for(arena, size_class, slot, type_number, own_size);
             if (slab == nullptr)
                 return {};
         }
@@ -171,7 +176,8 @@ Block Heap::reserve_small(uint32_t size_class, uint64_t type_number, uint32_t ar
 }
 
 // REQUIRES: the arena's lock is held. ENSURES: the slab is listed in the arena and has a free place.
-Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number) {
+Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number,
+                     uint32_t own_size) {
     LockGuard guard(lock_);
     const uint32_t pages = kSizeClasses[size_class].slab_pages;
     Slab* slab = nullptr;
@@ -196,6 +202,7 @@ Slab* Heap::slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t 
         slab->size_class = static_cast<uint8_t>(size_class);
         slab->type_slot = static_cast<uint8_t>(slot);
         slab->mixed = slot == kMixedSlot;
+        slab->usable = slab->mixed || own_size == 0 ? kSizeClasses[size_class].bytes : own_size;
         slab->capacity = static_cast<uint16_t>(slab->mixed ? kSizeClasses[size_class].mixed_capacity
                                                            : kSizeClasses[size_class].capacity);
         slab->free = slab->capacity;
@@ -416,7 +423,7 @@ bool Heap::is_used(const Block& block) const {
 }
 
 uint64_t Heap::usable_bytes(const Block& block) const {
-    return block.slab != nullptr ? kSizeClasses[block.slab->size_class].bytes : block.pages * kPageBytes;
+    return block.slab != nullptr ? block.slab->usable : block.pages * kPageBytes;
 }
 
 }  // namespace terrace::persist

@@ -26,6 +26,7 @@ struct alignas(128) Slab {  // two arenas never share a line
     Slab* previous;
     std::atomic<Arena*> arena;    // whose lock guards it; null: the heap's own lock
     std::atomic<bool> formatted;  // the page table says that it exists
+    uint32_t usable;              // bytes of each object that may be used: the class's, or less
     uint8_t size_class;
     uint8_t type_slot;
     bool mixed;
@@ -66,8 +67,10 @@ class Heap {
     void stop();
 
     // A block that nobody else has; offset 0 when the heap is full. `alignment` a power of two. `arena`: a
-    // number from 1 to arena_count(); 0: the thread's own.
-    Block reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment = 1, uint32_t arena = 0);
+    // number from 1 to arena_count(); 0: the thread's own. `is_exact`: usable_bytes of a small object shall be `bytes`, as long
+    // as there are not too many types and sizes.
+    Block reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment = 1, uint32_t arena = 0,
+                  bool is_exact = false);
 
     // What a record must say so that the block exists, or no longer exists, for recovery.
     void log_allocation(RecordBuilder& record, const Block& block, uint64_t type_number);
@@ -126,17 +129,23 @@ class Heap {
 
     friend struct Arena;
     uint64_t next_object_in(const Region& region, uint64_t page, uint32_t index);
-    uint32_t slot_for_type(uint64_t type_number);
-    uint32_t slot_for_loaded_type(uint64_t type_number);  // REQUIRES: lock_
+    // A slot is for one type number and one own size (0: the class's).
+    uint32_t slot_for_type(uint64_t type_number, uint32_t own_size);
+    uint32_t slot_for_loaded_type(uint64_t type_number, uint32_t own_size);  // REQUIRES: lock_
+    bool is_slot_of(uint32_t slot, uint64_t type_number, uint32_t own_size) const {
+        return types_[slot].load(std::memory_order_relaxed) == type_number &&
+               own_sizes_[slot].load(std::memory_order_relaxed) == own_size;
+    }
     [[nodiscard]] bool start_arenas();
     void stop_arenas();
     Arena& arena_of_thread();
     uint32_t special_arena(uint64_t serial);
-    Block try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena);
+    Block try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena,
+                      bool is_exact);
     void give_up_arena_slabs();
-    Block reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena);
+    Block reserve_small(uint32_t size_class, uint64_t type_number, uint32_t arena, uint32_t own_size);
     Block reserve_large(uint64_t bytes, uint64_t type_number, uint64_t alignment);
-    Slab* slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number);
+    Slab* slab_for(Arena& arena, uint32_t size_class, uint32_t slot, uint64_t type_number, uint32_t own_size);
     uint32_t take_pages(uint64_t count, uint64_t alignment, bool inside_segment);         // REQUIRES: lock_
     uint32_t take_loaded_pages(uint64_t count, uint64_t alignment, bool inside_segment);  // REQUIRES: lock_
     bool load_next_segment();                            // REQUIRES: lock_; false: all are loaded
@@ -210,6 +219,7 @@ class Heap {
     SlabBatch* batches_ = nullptr;
     std::atomic<uint32_t> known_types_{0};
     std::atomic<uint64_t> types_[kMixedSlot] = {};
+    std::atomic<uint32_t> own_sizes_[kMixedSlot] = {};
     std::atomic<bool> damage_reported_{false};
 };
 

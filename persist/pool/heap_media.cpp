@@ -16,6 +16,14 @@
 
 namespace terrace::persist {
 
+namespace {
+
+constexpr uint64_t own_size_offset(uint64_t descriptors) {
+    return descriptors + sizeof(PageDescriptor) + offsetof(PageDescriptor, type_number);
+}
+
+}  // namespace
+
 uint64_t Heap::type_offset(const Slab& slab, uint32_t index) const {
     const SizeClass& c = kSizeClasses[slab.size_class];
     return page_offset(slab.first_page + c.slab_pages) - sizeof(TypeEntry) * (c.mixed_capacity - index);
@@ -70,9 +78,12 @@ void Heap::log_allocation(RecordBuilder& record, const Block& block, uint64_t ty
     const Slab& slab = *block.slab;
     if (!slab.formatted.load(std::memory_order_relaxed) && record.is_to_be_described(slab.descriptors)) {
         const uint64_t pages = kSizeClasses[slab.size_class].slab_pages;
-        const ExtentState state{ExtentKind::kSlab, slab.size_class, slab.mixed ? kSlabMixedTypes : uint8_t{0},
-                                pages};
+        const bool has_own_size = slab.usable != kSizeClasses[slab.size_class].bytes;
+        const uint8_t flags = slab.mixed ? kSlabMixedTypes : has_own_size ? kSlabOwnSize : uint8_t{0};
+        const ExtentState state{ExtentKind::kSlab, slab.size_class, flags, pages};
         record.add_describe(slab.descriptors, state.pack());
+        if (has_own_size)
+            record.add_describe(own_size_offset(slab.descriptors), slab.usable);
         record.add_describe(slab.descriptors + offsetof(PageDescriptor, type_number),
                             slab.mixed ? 0 : slab.type_number);
     }
@@ -230,6 +241,14 @@ void Heap::load_extents(uint64_t first, uint64_t end) {
             end_free_run();
             return report_damage("its descriptor names an impossible extent", page);
         }
+        if (state.kind == ExtentKind::kSlab) {
+            for (uint64_t i = 1; i < state.pages; ++i) {
+                if (!is_descriptor_sound(page + i)) {
+                    end_free_run();
+                    return report_damage("its descriptor does not match its checksum", page + i);
+                }
+            }
+        }
         Slab* slab = load_slab(page, state);
         end_free_run();
         if (slab == nullptr) {
@@ -268,12 +287,16 @@ Slab* Heap::load_slab(uint64_t page, const ExtentState& state) {
     slab->type_number = mixed ? 0 : read_word(state_offset(page) + offsetof(PageDescriptor, type_number));
     slab->size_class = state.size_class;
     slab->mixed = mixed;
+    slab->usable = (state.flags & kSlabOwnSize) != 0
+                       ? static_cast<uint32_t>(read_word(own_size_offset(slab->descriptors)))
+                       : c.bytes;
     slab->formatted.store(true, std::memory_order_relaxed);
     slab->capacity = static_cast<uint16_t>(capacity);
     slab->free = static_cast<uint16_t>(capacity - std::min(count, capacity));
     memcpy(slab->used, used, sizeof used);
+    const uint32_t own_size = slab->usable != c.bytes ? slab->usable : 0;
     slab->type_slot =
-        mixed ? uint8_t{kMixedSlot} : static_cast<uint8_t>(slot_for_loaded_type(slab->type_number));
+        mixed ? uint8_t{kMixedSlot} : static_cast<uint8_t>(slot_for_loaded_type(slab->type_number, own_size));
     if (count == 0)
         retire(slab);
     else if (slab->free > 0)
@@ -281,15 +304,16 @@ Slab* Heap::load_slab(uint64_t page, const ExtentState& state) {
     return slab;
 }
 
-uint32_t Heap::slot_for_loaded_type(uint64_t type_number) {
+uint32_t Heap::slot_for_loaded_type(uint64_t type_number, uint32_t own_size) {
     const uint32_t known = known_types_.load(std::memory_order_relaxed);
     for (uint32_t i = 0; i < known; ++i) {
-        if (types_[i].load(std::memory_order_relaxed) == type_number)
+        if (is_slot_of(i, type_number, own_size))
             return i;
     }
     if (known == kMixedSlot)
         return kForeignSlot;
     types_[known].store(type_number, std::memory_order_relaxed);
+    own_sizes_[known].store(own_size, std::memory_order_relaxed);
     known_types_.store(known + 1, std::memory_order_release);
     return known;
 }

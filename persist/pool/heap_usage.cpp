@@ -33,8 +33,8 @@ void Heap::add_usage_of(uint64_t number, HeapUsage& usage) {
                 const SizeClass& size_class = kSizeClasses[slab.size_class];
                 const uint64_t objects = uint64_t{slab.capacity} - std::min(slab.free, slab.capacity);
                 usage.objects += objects;
-                usage.object_bytes += objects * size_class.bytes;
-                usage.slab_object_bytes += objects * size_class.bytes;
+                usage.object_bytes += objects * slab.usable;
+                usage.slab_object_bytes += objects * slab.usable;
                 usage.slab_bytes += size_class.slab_pages * kPageBytes;
                 page += size_class.slab_pages;
                 continue;

@@ -130,6 +130,9 @@ static_assert(sizeof(SegmentEntry) == 16);
 
 enum class ExtentKind : uint8_t { kFree = 0, kSlab = 1, kLarge = 2 };
 constexpr uint8_t kSlabMixedTypes = 1;  // a type number per object at the slab's end, instead of one for all
+// The objects were asked for with a size of their own, which is less than the class's: it is the type number of the
+// slab's second page. Geometry is the class's.
+constexpr uint8_t kSlabOwnSize = 2;
 
 // One per 4 KiB page of the heap. `state` is that of the extent that begins at this page; a page inside an
 // extent and a free page are empty. The bitmap of a slab runs through the descriptors of all its pages. The
