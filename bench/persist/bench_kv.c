@@ -8,7 +8,7 @@
 #include "kv.h"
 #include "side.h"
 
-enum { KEYS = 100000, IN_ONE_TRANSACTION = 100, MEMORY_BATCHES = 20, DISK_BATCHES = 4 };
+enum { KEYS = 100000, IN_ONE_TRANSACTION = 100, MEMORY_BATCHES = 20, DISK_BATCHES = 2 };
 
 struct load {
     struct store* store;

@@ -20,7 +20,7 @@ enum {
     OBJECT = 64,
     MOST_THREADS = 8,
     MEMORY_BATCHES = 24,
-    DISK_BATCHES = 4
+    DISK_BATCHES = 2
 };
 
 struct line {
@@ -186,17 +186,17 @@ static const struct scenario {
     void (*before)(struct bench*, int count);
     void (*after)(struct bench*, int count);
 } scenarios[] = {
-    {"tx_1x8", tx_1x8, 10000, 40, NULL, NULL},
-    {"tx_1x64", tx_1x64, 10000, 40, NULL, NULL},
+    {"tx_1x8", tx_1x8, 10000, 20, NULL, NULL},
+    {"tx_1x64", tx_1x64, 10000, 20, NULL, NULL},
     {"tx_10x8", tx_10x8, 2500, 10, NULL, NULL},
     {"tx_1000x8", tx_1000x8, 40, 1, NULL, NULL},
-    {"tx_1x4K", tx_1x4K, 2500, 40, NULL, NULL},
-    {"alloc_64", alloc_64, OBJECTS, 40, NULL, free_in_pool},
-    {"free_64", free_64, OBJECTS, 40, allocate_in_pool, NULL},
-    {"tx_alloc_64", tx_alloc_64, OBJECTS, 40, NULL, free_in_pool},
-    {"tx_free_64", tx_free_64, OBJECTS, 40, allocate_in_pool, NULL},
+    {"tx_1x4K", tx_1x4K, 2500, 20, NULL, NULL},
+    {"alloc_64", alloc_64, OBJECTS, 20, NULL, free_in_pool},
+    {"free_64", free_64, OBJECTS, 20, allocate_in_pool, NULL},
+    {"tx_alloc_64", tx_alloc_64, OBJECTS, 20, NULL, free_in_pool},
+    {"tx_free_64", tx_free_64, OBJECTS, 20, allocate_in_pool, NULL},
     {"machine", machine, 10000, 10000, NULL, NULL},
-    {"reserve_publish", reserve_publish, OBJECTS, 40, NULL, free_published},
+    {"reserve_publish", reserve_publish, OBJECTS, 20, NULL, free_published},
 };
 
 /* ---- measuring ---- */
@@ -319,7 +319,7 @@ static void measure(const char* memory_directory, const char* disk_directory, do
         print(scenario->name,
               ns_of(scenario, &bench, is_on_disk ? scenario->on_disk : scenario->in_memory, batches));
     }
-    const int operations = is_on_disk ? 100 : 10000;
+    const int operations = is_on_disk ? 50 : 10000;
     if (is_wanted("machine_2_threads"))
         print("machine_2_threads", ns_of_threads(2, machine, &bench, 10000, MEMORY_BATCHES));
     if (is_wanted("tx_1x8_2_threads"))
