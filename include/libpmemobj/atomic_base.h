@@ -29,7 +29,8 @@ extern "C" {
 int pmemobj_alloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, pmemobj_constr constructor,
                   void* arg);
 
-/* The same with flags: POBJ_XALLOC_ZERO, POBJ_CLASS_ID(n), POBJ_ARENA_ID(n). */
+/* The same with flags: POBJ_XALLOC_ZERO, POBJ_CLASS_ID(n), POBJ_ARENA_ID(n). The other flags of pmemobj_tx_xalloc are
+ * accepted and mean nothing here. */
 int pmemobj_xalloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t flags,
                    pmemobj_constr constructor, void* arg);
 
@@ -40,7 +41,7 @@ int pmemobj_zalloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_n
 
 /* Resizes the object *oidp: content stays up to the smaller size, the rest is undefined, or zeroes with
  * zrealloc. The name may change; it and the type number are updated in the same step. With *oidp OID_NULL
- * they allocate, with size 0 they free. */
+ * they allocate, with size 0 they free; with both they do nothing. */
 int pmemobj_realloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
 int pmemobj_zrealloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num);
 

@@ -82,6 +82,8 @@ int free_object(PMEMoid* oidp, const char* function) {
 int reallocate(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, bool is_zeroed,
                const char* function) {
     Pool& pool = pool_of(pop);
+    if (oidp->off == 0 && size == 0)
+        return 0;
     if (oidp->off == 0)
         return allocate(pool, oidp, size, type_num, is_zeroed ? POBJ_FLAG_ZERO : 0, nullptr, nullptr,
                         function);
@@ -134,7 +136,7 @@ int pmemobj_alloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_nu
 
 int pmemobj_xalloc(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t flags,
                    pmemobj_constr constructor, void* arg) {
-    if ((flags & ~uint64_t{POBJ_XALLOC_ZERO | POBJ_XALLOC_CLASS_MASK | POBJ_XALLOC_ARENA_MASK}) != 0) {
+    if ((flags & ~uint64_t{POBJ_TX_XALLOC_VALID_FLAGS}) != 0) {
         fail(EINVAL, "pmemobj_xalloc: unknown flags 0x%llx", static_cast<unsigned long long>(flags));
         return -1;
     }

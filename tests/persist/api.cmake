@@ -47,6 +47,21 @@ if(TARGET libpmem_calls_peer AND NOT TERRACE_SANITIZER)
   set_tests_properties(persist_libpmem_differential PROPERTIES LABELS unit TIMEOUT 300)
 endif()
 
+# The same for libpmemobj, and its names, macros and numbers; Debian's package is libpmemobj-dev.
+if(TARGET libpmemobj)
+  terrace_peer_pair(NAME libpmemobj_calls TERRACE libpmemobj PEER pmemobj HEADER libpmemobj.h SOURCES differential/libpmemobj_calls.c)
+endif()
+if(TARGET libpmemobj AND NOT TERRACE_SANITIZER)
+  if(TARGET libpmemobj_calls_peer)
+    add_test(NAME persist_libpmemobj_differential COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/differential/libpmemobj_test.sh
+      $<TARGET_FILE:libpmemobj_calls_peer> $<TARGET_FILE:libpmemobj_calls_terrace> $<TARGET_FILE:libpmemobj>)
+    set_tests_properties(persist_libpmemobj_differential PROPERTIES LABELS unit)
+  endif()
+  add_test(NAME persist_libpmemobj_names COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/differential/libpmemobj_names_test.sh
+    $<TARGET_FILE:libpmemobj> ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  set_tests_properties(persist_libpmemobj_names PROPERTIES LABELS unit SKIP_RETURN_CODE 77)
+endif()
+
 # Pools and libpmem in one process.
 if(TARGET libpmemobj AND TARGET libpmem)
   terrace_test(NAME persist_libpmem_pool LABELS unit SOURCES libpmem_pool_test.cpp LIBRARIES libpmem libpmem2 libpmemobj)

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 struct item;
+struct entry;
 POBJ_LAYOUT_BEGIN(stack);
 POBJ_LAYOUT_ROOT(stack, struct stack);
 POBJ_LAYOUT_TOID(stack, struct item);
 POBJ_LAYOUT_TOID(stack, union word);
+POBJ_LAYOUT_TOID(stack, struct entry);
 POBJ_LAYOUT_END(stack)
 
 struct item {
@@ -23,11 +25,22 @@ union word {
     char letters[8];
 };
 
+POBJ_LIST_HEAD(queue, struct entry);
+
+struct entry {
+    int value;
+    POBJ_LIST_ENTRY(struct entry) link;
+};
+
 struct stack {
     TOID(struct item) top;
     TOID(union word) word;
     int height;
     int pushes;
+    struct queue first;
+    struct queue second;
+    PMEMmutex mutex;
+    PMEMvlt(int) run;
 };
 
 static int faults;
@@ -91,7 +104,7 @@ static void use_types(void) {
     EXPECT(TOID_IS_NULL(none));
     EXPECT(D_RO(none) == NULL);
     EXPECT(sizeof(none) == sizeof(PMEMoid));
-    EXPECT(POBJ_LAYOUT_TYPES_NUM(stack) == 2);
+    EXPECT(POBJ_LAYOUT_TYPES_NUM(stack) == 3);
     EXPECT(strcmp(POBJ_LAYOUT_NAME(stack), "stack") == 0);
     EXPECT(TOID_TYPE_NUM(struct stack) == 0);
     EXPECT(TOID_TYPE_NUM(struct item) == 1);
@@ -150,6 +163,113 @@ static void use_actions(PMEMobjpool* pop) {
     pmemobj_cancel(pop, actions, 2);
 }
 
+static int fill_entry(PMEMobjpool* pop, void* address, void* value) {
+    (void)pop;
+    ((struct entry*)address)->value = *(int*)value;
+    return 0;
+}
+
+/* The values of a list as the digits of a number; the two directions must agree. */
+static int digits(struct queue* queue) {
+    TOID(struct entry) entry;
+    int forwards = 0;
+    int backwards = 0;
+    int place = 1;
+    POBJ_LIST_FOREACH(entry, queue, link) forwards = 10 * forwards + D_RO(entry)->value;
+    POBJ_LIST_FOREACH_REVERSE(entry, queue, link) {
+        backwards += place * D_RO(entry)->value;
+        place *= 10;
+    }
+    return forwards == backwards ? forwards : -1;
+}
+
+static void use_lists(PMEMobjpool* pop) {
+    TOID(struct stack) stack = POBJ_ROOT(pop, struct stack);
+    struct queue* const first = &D_RW(stack)->first;
+    struct queue* const second = &D_RW(stack)->second;
+    TOID(struct entry) one;
+    TOID(struct entry) two;
+    int value = 1;
+    EXPECT(POBJ_LIST_EMPTY(first));
+    TOID_ASSIGN(one, POBJ_LIST_INSERT_NEW_HEAD(pop, first, link, sizeof(struct entry), fill_entry, &value));
+    value = 2;
+    EXPECT(POBJ_NEW(pop, &two, struct entry, fill_entry, &value) == 0);
+    EXPECT(POBJ_LIST_INSERT_HEAD(pop, first, two, link) == 0);
+    EXPECT(POBJ_LIST_REMOVE(pop, first, two, link) == 0);
+    EXPECT(POBJ_LIST_INSERT_TAIL(pop, first, two, link) == 0);
+    EXPECT(POBJ_LIST_REMOVE(pop, first, two, link) == 0);
+    EXPECT(POBJ_LIST_INSERT_BEFORE(pop, first, one, two, link) == 0);
+    EXPECT(POBJ_LIST_REMOVE(pop, first, two, link) == 0);
+    EXPECT(POBJ_LIST_INSERT_AFTER(pop, first, one, two, link) == 0);
+    value = 3;
+    EXPECT(
+        !OID_IS_NULL(POBJ_LIST_INSERT_NEW_TAIL(pop, first, link, sizeof(struct entry), fill_entry, &value)));
+    value = 4;
+    EXPECT(!OID_IS_NULL(
+        POBJ_LIST_INSERT_NEW_AFTER(pop, first, one, link, sizeof(struct entry), fill_entry, &value)));
+    value = 5;
+    EXPECT(!OID_IS_NULL(
+        POBJ_LIST_INSERT_NEW_BEFORE(pop, first, one, link, sizeof(struct entry), fill_entry, &value)));
+    EXPECT(digits(first) == 51423);
+    EXPECT(POBJ_LIST_MOVE_ELEMENT_HEAD(pop, first, second, one, link, link) == 0);
+    EXPECT(POBJ_LIST_MOVE_ELEMENT_BEFORE(pop, first, second, one, two, link, link) == 0);
+    EXPECT(POBJ_LIST_MOVE_ELEMENT_AFTER(pop, second, second, one, two, link, link) == 0);
+    EXPECT(POBJ_LIST_MOVE_ELEMENT_TAIL(pop, second, second, one, link, link) == 0);
+    EXPECT(digits(first) == 543);
+    EXPECT(digits(second) == 21);
+    EXPECT(TOID_EQUALS(POBJ_LIST_LAST(second, link), one));
+    EXPECT(TOID_EQUALS(POBJ_LIST_PREV(one, link), two));
+    EXPECT(TOID_EQUALS(POBJ_LIST_NEXT(one, link), two));
+    while (!POBJ_LIST_EMPTY(first))
+        EXPECT(POBJ_LIST_REMOVE_FREE(pop, first, POBJ_LIST_FIRST(first), link) == 0);
+    while (!POBJ_LIST_EMPTY(second))
+        EXPECT(POBJ_LIST_REMOVE_FREE(pop, second, POBJ_LIST_LAST(second, link), link) == 0);
+}
+
+static int start_run(void* value, void* arg) {
+    *(int*)value = *(int*)arg;
+    return 0;
+}
+
+static void use_locks_and_settings(PMEMobjpool* pop) {
+    TOID(struct stack) stack = POBJ_ROOT(pop, struct stack);
+    struct pobj_alloc_class_desc description;
+    struct pobj_defrag_result result;
+    PMEMoid text = OID_NULL;
+    PMEMoid* names[1];
+    int value = 9;
+    EXPECT(pmemobj_mutex_lock(pop, &D_RW(stack)->mutex) == 0);
+    EXPECT(pmemobj_mutex_unlock(pop, &D_RW(stack)->mutex) == 0);
+    EXPECT(pmemobj_volatile(pop, &D_RW(stack)->run.vlt, &D_RW(stack)->run.value, sizeof(int), start_run,
+                            &value) == &D_RW(stack)->run.value);
+    EXPECT(D_RO(stack)->run.value == 9);
+    memset(&description, 0, sizeof description);
+    description.unit_size = 128;
+    description.units_per_block = 100;
+    description.header_type = POBJ_HEADER_NONE;
+    EXPECT(pmemobj_ctl_set(pop, "heap.alloc_class.new.desc", &description) == 0);
+    EXPECT(pmemobj_xalloc(pop, &text, 128, 0, POBJ_CLASS_ID(description.class_id), NULL, NULL) == 0);
+    names[0] = &text;
+    EXPECT(pmemobj_defrag(pop, names, 1, &result) == 0);
+    EXPECT(result.total == 1);
+    pmemobj_free(&text);
+    EXPECT(pmemobj_strdup(pop, &text, "text", 0) == 0);
+    pmemobj_free(&text);
+    TX_BEGIN_PARAM(pop, TX_PARAM_MUTEX, &D_RW(stack)->mutex) {
+        text = TX_XSTRDUP("text", 0, 0);
+        pmemobj_tx_free(text);
+        text = TX_WCSDUP(L"text", 0);
+        pmemobj_tx_free(text);
+        text = TX_XWCSDUP(L"text", 0, 0);
+        pmemobj_tx_free(text);
+        TX_XFREE(TX_NEW(struct item), POBJ_XFREE_NO_ABORT);
+    }
+    TX_ONABORT {
+        EXPECT(pmemobj_tx_stage() != TX_STAGE_ONABORT);
+    }
+    TX_END
+}
+
 static void use_transactions(PMEMobjpool* pop) {
     TOID(struct stack) stack = POBJ_ROOT(pop, struct stack);
     TX_BEGIN(pop) {
@@ -196,6 +316,8 @@ int main(int argc, char** argv) {
     use_types();
     use_atomics(pop);
     use_actions(pop);
+    use_lists(pop);
+    use_locks_and_settings(pop);
     for (i = 1; i <= 30; i++)
         push(pop, i, i % 3 == 0);
     pmemobj_close(pop);
