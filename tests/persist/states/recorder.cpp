@@ -31,7 +31,8 @@ Recorder::~Recorder() {
 
 void Recorder::start() {
     look_at_size();
-    see_everything();
+    if (file_bytes_ > 0)
+        see(0, file_bytes_);
     in_flight_.clear();
     durable_ = seen_;
     durable_bytes_ = file_bytes_;
@@ -175,16 +176,25 @@ void Recorder::see(uint64_t offset, uint64_t bytes) {
     }
 }
 
-// At page granularity nothing changes a file but writes, and those were seen: anything else bypassed the seam.
+// At page granularity nothing changes a file but writes, and those were seen before they were done: a unit in flight may
+// still be on its way, anything else that is not as it was seen bypassed the seam.
 void Recorder::see_everything() {
     look_at_size();
     for (uint64_t page = 0; page + kPage <= file_bytes_; page += kPage) {
         if (memcmp(seen_.data() + page, view_ + page, kPage) == 0)
             continue;
-        if (granularity_ == Granularity::kPage && trace_.fault.empty())
+        if (granularity_ == Granularity::kCacheLine)
+            see(page, kPage);
+        else
+            look_for_bypass(page);
+    }
+}
+
+void Recorder::look_for_bypass(uint64_t page) {
+    for (uint64_t unit = page; unit < page + kPage && trace_.fault.empty(); unit += unit_) {
+        if (in_flight_.count(unit) == 0 && memcmp(seen_.data() + unit, view_ + unit, unit_) != 0)
             trace_.fault = "page " + std::to_string(page / kPage) + " changed in '" + operation_ +
                            "', but no write to it was seen: something bypasses the seam";
-        see(page, kPage);
     }
 }
 

@@ -51,6 +51,7 @@ class Recorder : public SeamListener {
     void note_version(uint64_t offset, const char* content);
     void see(uint64_t offset, uint64_t bytes);
     void see_everything();
+    void look_for_bypass(uint64_t page);
     void add_point(const std::string& what);
     void guarantee(std::vector<Unit>& units);
 

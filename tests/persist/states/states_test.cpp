@@ -20,7 +20,7 @@
 namespace terrace::persist::states {
 namespace {
 
-constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 3800;
+constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 4000;
 constexpr uint64_t kLeastInAll = 100000;
 
 uint64_t number_from(const char* name, uint64_t otherwise) {
