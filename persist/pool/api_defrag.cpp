@@ -77,6 +77,10 @@ void rename(Defragmentation& work, const Reference* first, const Reference* last
             RecordBuilder* record) {
     for (; first != last; ++first) {
         PMEMoid* const place = place_of(work, first->place);
+        const bool is_inside = work.pool.contains(place);
+        // Not committed yet, so it must not come home; from here on the record keeps it.
+        const PinnedRange pinned(is_inside ? work.pool.media.pins : nullptr,
+                                 is_inside ? work.pool.offset_of(place) : 0, sizeof *place);
         *place = value;
         if (record != nullptr && work.pool.contains(place))
             record->add_data(work.pool.offset_of(place), place, sizeof *place);

@@ -41,9 +41,18 @@ struct List {
     }
 };
 
-// The object names that an operation has changed, with what they were.
+// The object names that an operation has changed, with what they were. Their pages are pinned meanwhile: what is not
+// committed yet must not come home.
 class Changes {
   public:
+    explicit Changes(const Pool& pool) : pool_(pool) {}
+    ~Changes() {
+        for (uint32_t i = 0; pool_.media.pins != nullptr && i < pinned_; ++i)
+            pool_.media.pins->unpin(pool_.offset_of(changes_[i].place), sizeof(PMEMoid));
+    }
+    Changes(const Changes&) = delete;
+    Changes& operator=(const Changes&) = delete;
+
     void set(PMEMoid& place, PMEMoid value) {
         for (uint32_t i = 0; i < count_; ++i) {
             if (changes_[i].place == &place) {
@@ -51,7 +60,10 @@ class Changes {
                 return;
             }
         }
+        if (pool_.media.pins != nullptr) [[unlikely]]
+            pool_.media.pins->pin(pool_.offset_of(&place), sizeof place);
         changes_[count_++] = {&place, place};
+        pinned_ = count_;
         place = value;
     }
     void log(const Pool& pool, RecordBuilder& record) const {
@@ -73,6 +85,8 @@ class Changes {
     // Taking out: a link of each neighbour, the head, both links of the element. Putting in: as many.
     Change changes_[10] = {};
     uint32_t count_ = 0;
+    uint32_t pinned_ = 0;
+    const Pool& pool_;
 };
 
 void take_out(const List& list, PMEMoid element, Changes& changes) {
@@ -194,7 +208,7 @@ int insert(const List& list, PMEMoid neighbour, bool before, PMEMoid element, co
     }
     if (int error = check_element(list, element, function))
         return error;
-    Changes changes;
+    Changes changes(list.pool);
     put_in(list, element, neighbour, before, changes);
     RecordBuilder& record = thread_state().record;
     record.reset();
@@ -209,7 +223,7 @@ int insert_new(const List& list, PMEMoid neighbour, bool before, const Block& bl
         if (int error = check_member(list, neighbour, function))
             return error;
     }
-    Changes changes;
+    Changes changes(list.pool);
     put_in(list, element, neighbour, before, changes);
     RecordBuilder& record = thread_state().record;
     if (int error = begin_record_with_content(pool, record, block, content_bytes)) {
@@ -232,7 +246,7 @@ int remove(const List& list, PMEMoid element, bool frees, const char* function) 
     if (frees && !pool.heap.is_allocated(block))
         return fail(EINVAL, "%s: the object at offset %llu is not allocated", function,
                     static_cast<Number>(element.off));
-    Changes changes;
+    Changes changes(pool);
     take_out(list, element, changes);
     RecordBuilder& record = thread_state().record;
     record.reset();
@@ -258,7 +272,7 @@ int move(const List& from, const List& to, PMEMoid neighbour, bool before, PMEMo
         if (is_same_list && neighbour.off == element.off)
             return 0;
     }
-    Changes changes;
+    Changes changes(from.pool);
     take_out(from, element, changes);
     put_in(to, element, neighbour, before, changes);
     RecordBuilder& record = thread_state().record;
