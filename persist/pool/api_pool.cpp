@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,14 +86,30 @@ PMEMoid root_object(PMEMobjpool* pop, size_t size, pmemobj_constr constructor, v
     return oid_at(pool, block.offset);
 }
 
+// Page faults now instead of later. Pages of the working copy are only read: written ones would be private.
+void prefault(const Pool& pool) {
+    const auto populate = [&](char* begin, int advice) {
+        if (begin == nullptr || madvise(begin, pool.bytes(), advice) == 0)
+            return;
+        for (uint64_t at = 0; at < pool.bytes(); at += kPageBytes)  // before Linux 5.14
+            (void)*const_cast<volatile char*>(begin + at);
+    };
+    populate(pool.media.base, MADV_POPULATE_READ);
+    populate(pool.media.home, pool.access == Access::kReadWrite ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+}
+
 // Applies what the environment says to a pool that was just opened. Where that is wrong the pool is closed
 // again, and `new_file` removed. Null with errno and the message set.
 PMEMobjpool* configured(Pool* pool, const char* new_file) {
     if (pool == nullptr)
         return nullptr;
+    const bool is_prefaulted = new_file != nullptr ? prefault_at_create() : prefault_at_open();
     const int error = configure_pool(*pool);
-    if (error == 0)
+    if (error == 0) {
+        if (is_prefaulted)
+            prefault(*pool);
         return pool->handle();
+    }
     close_pool(*pool);
     if (new_file != nullptr)
         unlink(new_file);

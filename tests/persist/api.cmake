@@ -9,7 +9,7 @@ if(TARGET libpmemobj)
       api_pool_test.cpp api_atomic_test.cpp
       api_transaction_test.cpp api_transaction_heap_test.cpp api_transaction_threads_test.cpp
       api_transaction_flags_test.cpp api_ctl_test.cpp api_locks_test.cpp api_lists_test.cpp api_library_test.cpp
-      api_defrag_test.cpp api_pool_set_test.cpp api_misuse_test.cpp
+      api_defrag_test.cpp api_pool_set_test.cpp api_misuse_test.cpp api_bindings_test.cpp
     LIBRARIES libpmemobj)
   # TX_BEGIN is a setjmp, and a nested one declares its variables anew: both warnings come with the interface.
   target_compile_options(persist_api PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-clobbered>)

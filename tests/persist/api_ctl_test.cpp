@@ -1,5 +1,7 @@
 // Settings, statistics and commands by name, from the functions and from the environment.
 // Written against libpmemobj.h only; in what a name answers, expectations were held against Debian's libpmemobj.
+#include <sys/resource.h>
+
 #include <fstream>
 #include <set>
 #include <thread>
@@ -70,6 +72,26 @@ TEST_P(Settings, ValuesOfTheProcessAreKept) {
     EXPECT_EQ(get<int>(nullptr, "copy_on_write.at_open"), 0);
     expect_refused(nullptr, "heap.arenas_assignment_type", 7, EINVAL);
     expect_refused(nullptr, "heap.arenas_default_max", 0U, EINVAL);
+}
+
+// Page faults of reading every page of a pool that was just opened.
+long faults_of_reading(PMEMobjpool* pool) {
+    rusage before = {};
+    rusage after = {};
+    getrusage(RUSAGE_SELF, &before);
+    for (std::size_t at = 0; at < kPoolSize; at += 4096)
+        (void)*(reinterpret_cast<volatile char*>(pool) + at);
+    getrusage(RUSAGE_SELF, &after);
+    return after.ru_minflt - before.ru_minflt + after.ru_majflt - before.ru_majflt;
+}
+
+TEST_P(Settings, APrefaultedPoolHasNoPageFaultsLater) {
+    reopen();
+    const long without = faults_of_reading(pool);
+    EXPECT_EQ(set(nullptr, "prefault.at_open", 1), 0);
+    reopen();
+    EXPECT_LT(faults_of_reading(pool), without / 4) << "without: " << without;
+    EXPECT_EQ(set(nullptr, "prefault.at_open", 0), 0);
 }
 
 TEST_P(Settings, ArenasOfANewPoolAreAsManyAsWasSet) {
