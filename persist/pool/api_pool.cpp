@@ -86,6 +86,10 @@ PMEMoid root_object(PMEMobjpool* pop, size_t size, pmemobj_constr constructor, v
     return oid_at(pool, block.offset);
 }
 
+#ifndef MADV_POPULATE_READ
+constexpr int MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23;  // Linux 5.14
+#endif
+
 // Page faults now instead of later. Pages of the working copy are only read: written ones would be private.
 void prefault(const Pool& pool) {
     const auto populate = [&](char* begin, int advice) {
