@@ -81,6 +81,8 @@ int free_object(PMEMoid* oidp, const char* function) {
 
 int reallocate(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, bool is_zeroed,
                const char* function) {
+    if (need_thread_state() != 0)
+        return -1;
     Pool& pool = pool_of(pop);
     if (oidp->off == 0 && size == 0)
         return 0;

@@ -70,6 +70,8 @@ bool is_reserved(PMEMobjpool* handle, const void* address) {
 }
 
 int publish(PMEMobjpool* handle, PMEMoid* where, void* address) {
+    if (need_thread_state() != 0)
+        return ENOMEM;
     Pool& pool = pool_of(handle);
     Block block;
     if (!find_block(pool, address, block) || pool.heap.is_allocated(block))
@@ -97,6 +99,8 @@ void free_block(PMEMobjpool* handle, void* address) {
         return;
     }
     if (pool.heap.is_allocated(block)) {
+        if (need_thread_state() != 0)
+            return log_error("free of %p: out of memory", address);
         RecordBuilder& record = thread_state().record;
         record.reset();
         pool.heap.log_free(record, block);

@@ -116,6 +116,8 @@ uint32_t Heap::special_arena(uint64_t serial) {
 }
 
 bool Heap::pin_thread(uint32_t id) {
+    if (need_thread_state() != 0)
+        return false;
     ThreadState& state = thread_state();
     for (ArenaPin& pin : state.arena_pins) {
         if (pin.heap == this) {

@@ -239,7 +239,11 @@ TEST_P(WithoutMemory, ABindingSeesTheErrorOfBegin) {
 }
 
 TEST_P(WithoutMemory, FunctionsFail) {
-    EXPECT_TRUE(holds([](PMEMobjpool* own) {
+    PMEMoid there;
+    ASSERT_EQ(pmemobj_alloc(pool, &there, 100, 0, nullptr, nullptr), 0);
+    EXPECT_TRUE(holds([there](PMEMobjpool* own) {
+        PMEMoid name = there;
+        unsigned arena = 1;
         PMEMoid oid = OID_NULL;
         const PMEMoid root_name = pmemobj_root(own, 0);
         char* const object = static_cast<char*>(pmemobj_direct({pmemobj_oid(own).pool_uuid_lo, 1 << 20}));
@@ -249,6 +253,10 @@ TEST_P(WithoutMemory, FunctionsFail) {
         result = result && pmemobj_alloc(own, &oid, 100, 0, nullptr, nullptr) == -1 && errno == ENOMEM;
         result = result && pmemobj_zalloc(own, &oid, 100, 0) == -1;
         result = result && pmemobj_realloc(own, &oid, 100, 0) == -1;
+        result = result && pmemobj_realloc(own, &name, 200, 0) == -1 && OID_EQUALS(name, there);
+        result = result && pmemobj_ctl_set(own, "heap.thread.arena_id", &arena) == -1 && errno == ENOMEM;
+        pmemobj_free(&name);
+        result = result && OID_EQUALS(name, there);
         result = result && pmemobj_strdup(own, &oid, "text", 0) == -1;
         result = result && pmemobj_publish(own, &action, 1) == -1;
         result = result && pmemobj_xpersist(own, object, 8, 0) == -1 && errno == ENOMEM;
