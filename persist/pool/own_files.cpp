@@ -30,4 +30,8 @@ int keep_only_files(const int* files, uint32_t count) {
     return 0;
 }
 
+void close_here(int file) {
+    syscall(SYS_close, file);
+}
+
 }  // namespace terrace::persist

@@ -11,4 +11,8 @@ namespace terrace::persist {
 // (-1: none). It is the thread's until it ends. 0 or an errno.
 [[nodiscard]] int keep_only_files(const int* files, uint32_t count);
 
+// Closes a descriptor of the calling thread's table that another thread has under the same number in its own. (A
+// sanitizer that knows only one table takes close(2) for a race.)
+void close_here(int file);
+
 }  // namespace terrace::persist

@@ -270,7 +270,7 @@ void PageDropper::close_files() {
 
 void PageDropper::lend() {
     for (int file : {events_, pipe_[0], pipe_[1]})
-        close(file);
+        close_here(file);
     is_lent_ = true;
 }
 

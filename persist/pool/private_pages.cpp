@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "persist/pool/media_layout.hpp"
+#include "persist/pool/own_files.hpp"
 
 namespace terrace::persist {
 namespace {
@@ -60,7 +61,7 @@ void PrivatePages::close() {
 }
 
 void PrivatePages::lend() {
-    ::close(pagemap_);
+    close_here(pagemap_);
     is_lent_ = true;
 }
 
@@ -148,7 +149,7 @@ void AnonymousPages::close() {
 }
 
 void AnonymousPages::lend() {
-    ::close(statm_);
+    close_here(statm_);
     is_lent_ = true;
 }
 

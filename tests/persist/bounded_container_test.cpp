@@ -74,6 +74,8 @@ int run_inside(const MemoryGroup& group, const std::string& test, const std::str
 }
 
 void expect_to_survive_inside(const std::string& test) {
+    if (!kFiguresMeanSomething)
+        GTEST_SKIP() << "a sanitizer needs more memory than the group has";
     const MemoryGroup group(kGroupBytes);
     if (!group.is_there())
         GTEST_SKIP()

@@ -196,7 +196,9 @@ TEST_P(WorkingCopyLimit, HoldsForAPoolThatGrowsWhileItIsOpen) {
         if (i % 65536 == 0)
             most = std::max(most, anonymous_bytes());
     }
-    EXPECT_LT(most, before + 32_MiB);
+    if (kFiguresMeanSomething) {
+        EXPECT_LT(most, before + 32_MiB);
+    }
     while (pool_of(pool_).working_copy.dropped_pages() < (kBytes - 16_MiB) / 4096)
         usleep(1000);
     for (uint64_t i = 0; i < kBytes / 8; ++i)

@@ -109,7 +109,9 @@ TEST_P(BoundedStores, WithoutAnyCommitStayWithinTheLimit) {
         if (at % (64_MiB / 1024) == 0)
             most = std::max(most, anonymous_bytes());
     }
-    EXPECT_LT(most, before + 3 * kLimit);
+    if (kFiguresMeanSomething) {
+        EXPECT_LT(most, before + 3 * kLimit);
+    }
     EXPECT_GT(dropped(), (kBytes - 3 * kLimit) / 4096);
     for (uint64_t at = 0; at < kBytes / 8; ++at)
         ASSERT_EQ(memory[at], at * 0x9E3779B97F4A7C15u) << at * 8;

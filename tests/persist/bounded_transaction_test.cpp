@@ -207,7 +207,9 @@ TEST_P(BoundedTransaction, APoolOfSeveralTimesTheLimitIsFilledAndRead) {
         if (i % 64 == 0)
             most = std::max(most, anonymous_bytes());
     }
-    EXPECT_LT(most, before + kLimit + 24_MiB);
+    if (kFiguresMeanSomething) {
+        EXPECT_LT(most, before + kLimit + 24_MiB);
+    }
     const auto verify = [&] {
         uint64_t expected = kNodes;
         for (PMEMoid oid = root<Root>()->head; oid.off != 0;) {
