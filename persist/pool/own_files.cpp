@@ -14,9 +14,9 @@ namespace terrace::persist {
 int keep_only_files(const int* files, uint32_t count) {
     constexpr uint32_t kMost = 16;
     constexpr unsigned kUnshare = 2;
-    int kept[kMost];
-    const uint32_t kept_count = std::min(count, kMost);
-    std::copy_n(files, kept_count, kept);
+    int kept[kMost] = {STDERR_FILENO};  // for messages
+    const uint32_t kept_count = std::min(count + 1, kMost);
+    std::copy_n(files, kept_count - 1, kept + 1);
     std::sort(kept, kept + kept_count);
     unsigned from = 0;
     for (uint32_t i = 0; i <= kept_count; ++i) {

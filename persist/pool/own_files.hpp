@@ -8,7 +8,7 @@
 namespace terrace::persist {
 
 // Gives the calling thread a table of descriptors of its own, with nothing in it but `files` under their numbers
-// (-1: none). It is the thread's until it ends. 0 or an errno.
+// (-1: none) and standard error. It is the thread's until it ends. 0 or an errno.
 [[nodiscard]] int keep_only_files(const int* files, uint32_t count);
 
 // Closes a descriptor of the calling thread's table that another thread has under the same number in its own. (A
