@@ -140,6 +140,7 @@ class Heap {
     void stop_arenas();
     Arena& arena_of_thread();
     uint32_t special_arena(uint64_t serial);
+    uint32_t count_automatic() const;  // REQUIRES: lock_
     Block try_reserve(uint64_t bytes, uint64_t type_number, uint64_t alignment, uint32_t arena,
                       bool is_exact);
     void give_up_arena_slabs();

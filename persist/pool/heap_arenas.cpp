@@ -102,10 +102,7 @@ uint32_t Heap::special_arena(uint64_t serial) {
     }
     if (id == 0) {
         LockGuard guard(lock_);
-        uint32_t automatic = 0;
-        for (uint32_t i = 0; i < arena_count(); ++i)
-            automatic += arenas_[i]->automatic ? 1 : 0;
-        uint32_t skip = number_of_thread() % (arenas_are_global() ? 1 : automatic);
+        uint32_t skip = number_of_thread() % (arenas_are_global() ? 1 : count_automatic());
         while (!arenas_[id]->automatic || skip-- > 0)
             ++id;
         ++id;
@@ -132,12 +129,16 @@ bool Heap::pin_thread(uint32_t id) {
     return true;
 }
 
-uint32_t Heap::automatic_arena_count() {
-    LockGuard guard(lock_);
+uint32_t Heap::count_automatic() const {
     uint32_t count = 0;
     for (uint32_t i = 0; i < arena_count(); ++i)
         count += arenas_[i]->automatic ? 1 : 0;
     return count;
+}
+
+uint32_t Heap::automatic_arena_count() {
+    LockGuard guard(lock_);
+    return count_automatic();
 }
 
 bool Heap::is_automatic(uint32_t id) {
@@ -146,9 +147,9 @@ bool Heap::is_automatic(uint32_t id) {
 }
 
 bool Heap::set_automatic(uint32_t id, bool automatic) {
-    if (!automatic && is_automatic(id) && automatic_arena_count() == 1)
-        return false;
     LockGuard guard(lock_);
+    if (!automatic && arenas_[id - 1]->automatic && count_automatic() == 1)
+        return false;
     arenas_[id - 1]->automatic = automatic;
     arena_serial_.store(new_serial(), std::memory_order_release);
     return true;
