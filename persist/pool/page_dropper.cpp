@@ -235,11 +235,13 @@ int PageDropper::try_out() {
 }
 
 void PageDropper::stop() {
+    gate_->lock();  // the reader may still hear of a fault
     gate_->for_each_closed(
         [](void* self, uint64_t first_page, uint64_t count) {
             static_cast<PageDropper*>(self)->open_closed(first_page, count);
         },
         this);
+    gate_->unlock();
     stopping_.store(true, std::memory_order_relaxed);
     // One more event, for the reader to see that it is over.
     while (mremap(barrier_, kPageBytes, kPageBytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,

@@ -26,6 +26,7 @@ void PageGate::stop() {
 }
 
 void PageGate::note_closed(uint64_t first_page, uint64_t count) {
+    LockGuard guard(lock_);
     for (uint64_t page = first_page; page < first_page + count; page += kBlockPages)
         states_[page / kBlockPages] = kClosed;
     closed_runs_ = 1;
