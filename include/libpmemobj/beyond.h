@@ -56,14 +56,14 @@ int pmemobj_extend(PMEMobjpool* pop, size_t bytes);
 /* Figures of a pool. All but objects are in bytes. Free space is that of whole pages (4096 bytes) that no object is
  * in; small objects also fill free places in pages that are in use. */
 struct pobj_space {
-    uint64_t pool_bytes;          /* the file's part that is the pool */
-    uint64_t heap_bytes;          /* of it, for objects */
-    uint64_t objects;             /* that exist, the root object and reserved ones included */
-    uint64_t object_bytes;        /* what they can hold: the sum of pmemobj_alloc_usable_size */
-    uint64_t free_bytes;          /* in free pages */
-    uint64_t largest_free_bytes;  /* the largest object that fits now */
-    uint64_t small_bytes;         /* pages that hold small objects (up to 16 KiB) */
-    uint64_t small_object_bytes;  /* of these, objects; the rest are free places */
+    uint64_t pool_bytes;         /* the file's part that is the pool */
+    uint64_t heap_bytes;         /* of it, for objects */
+    uint64_t objects;            /* that exist, the root object and reserved ones included */
+    uint64_t object_bytes;       /* what they can hold: the sum of pmemobj_alloc_usable_size */
+    uint64_t free_bytes;         /* in free pages */
+    uint64_t largest_free_bytes; /* the largest object that fits now */
+    uint64_t small_bytes;        /* pages that hold small objects (up to 16 KiB) */
+    uint64_t small_object_bytes; /* of these, objects; the rest are free places */
 };
 
 /*
