@@ -34,4 +34,16 @@ void close_here(int file) {
     syscall(SYS_close, file);
 }
 
+ssize_t read_here(int file, void* target, size_t bytes) {
+    return syscall(SYS_read, file, target, bytes);
+}
+
+ssize_t pread_here(int file, void* target, size_t bytes, uint64_t offset) {
+    return syscall(SYS_pread64, file, target, bytes, offset);
+}
+
+int ioctl_here(int file, unsigned long request, void* argument) {
+    return static_cast<int>(syscall(SYS_ioctl, file, request, argument));
+}
+
 }  // namespace terrace::persist

@@ -3,6 +3,8 @@
 // cannot be. Linux 5.9. Thread safety: each call is about the calling thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 namespace terrace::persist {
@@ -11,8 +13,11 @@ namespace terrace::persist {
 // (-1: none) and standard error. It is the thread's until it ends. 0 or an errno.
 [[nodiscard]] int keep_only_files(const int* files, uint32_t count);
 
-// Closes a descriptor of the calling thread's table that another thread has under the same number in its own. (A
-// sanitizer that knows only one table takes close(2) for a race.)
+// close, read, pread and ioctl of descriptors in the calling thread's table: another thread may have another file under the
+// same number. (ThreadSanitizer knows one table, and takes the C library's functions for races.)
 void close_here(int file);
+ssize_t read_here(int file, void* target, size_t bytes);
+ssize_t pread_here(int file, void* target, size_t bytes, uint64_t offset);
+int ioctl_here(int file, unsigned long request, void* argument);
 
 }  // namespace terrace::persist

@@ -121,7 +121,7 @@ int PageDropper::make_barrier(const char*& missing) {
     watched.range.start = reinterpret_cast<uintptr_t>(barrier_);
     watched.range.len = kRunBytes;
     watched.mode = UFFDIO_REGISTER_MODE_MISSING;
-    return ioctl(events_, UFFDIO_REGISTER, &watched) == 0 ? 0 : errno;
+    return ioctl_here(events_, UFFDIO_REGISTER, &watched) == 0 ? 0 : errno;
 }
 
 void* PageDropper::read_events(void* self) {
@@ -129,7 +129,7 @@ void* PageDropper::read_events(void* self) {
     uffd_msg messages[16];
     dropper.reader_error_.store(keep_only_files(&dropper.events_, 1), std::memory_order_release);
     while (!dropper.stopping_.load(std::memory_order_relaxed)) {
-        const ssize_t got = read(dropper.events_, messages, sizeof messages);
+        const ssize_t got = read_here(dropper.events_, messages, sizeof messages);
         if (got < 0 && errno != EINTR && errno != EAGAIN)
             wait_a_little();
         for (ssize_t i = 0; i < got / static_cast<ssize_t>(sizeof *messages); ++i) {
@@ -313,7 +313,7 @@ bool PageDropper::hold_pages(char* run, uint64_t bytes) {
 // All that is in the pipe, which is at most `bytes`.
 void PageDropper::read_pipe(uint64_t bytes) {
     for (uint64_t have = 0; have < bytes;) {
-        const ssize_t got = read(pipe_[0], content_ + have, bytes - have);
+        const ssize_t got = read_here(pipe_[0], content_ + have, bytes - have);
         if (got <= 0)
             return;
         have += static_cast<uint64_t>(got);
@@ -343,7 +343,7 @@ void PageDropper::map_twin(char* run, uint64_t bytes) {
 
 void PageDropper::wake(uint64_t first_page, uint64_t count) {
     uffdio_range range = {reinterpret_cast<uintptr_t>(base_ + first_page * kPageBytes), count * kPageBytes};
-    while (ioctl(events_, UFFDIO_WAKE, &range) != 0 && errno == EAGAIN) {
+    while (ioctl_here(events_, UFFDIO_WAKE, &range) != 0 && errno == EAGAIN) {
     }
 }
 
@@ -357,7 +357,7 @@ int PageDropper::close_unused(uint64_t first_page, uint64_t count) {
     watched.range.start = reinterpret_cast<uintptr_t>(run);
     watched.range.len = bytes;
     watched.mode = UFFDIO_REGISTER_MODE_MISSING;
-    if (ioctl(events_, UFFDIO_REGISTER, &watched) != 0) {
+    if (ioctl_here(events_, UFFDIO_REGISTER, &watched) != 0) {
         const int error = errno;
         map_twin(run, bytes);
         return error;

@@ -78,7 +78,7 @@ uint64_t PrivatePages::scan(const char* base, uint64_t first, uint64_t end, Page
     arguments.inverted = kIsFile | kIsZeroPage;
     arguments.all_of = kIsPresent | kIsFile | kIsZeroPage;
     arguments.reported = kIsPresent;
-    const int found = ioctl(pagemap_, kPagemapScan, &arguments);
+    const int found = ioctl_here(pagemap_, kPagemapScan, &arguments);
     is_possible = found >= 0 || errno == EINTR;
     next = first;
     if (found < 0)
@@ -95,7 +95,7 @@ uint64_t PrivatePages::read(const char* base, uint64_t first, uint64_t end, Page
     constexpr uint64_t kBatch = 2048;
     uint64_t words[kBatch];
     const uint64_t count = std::min(kBatch, end - first);
-    const ssize_t got = pread(pagemap_, words, count * 8, static_cast<off_t>((number_of(base) + first) * 8));
+    const ssize_t got = pread_here(pagemap_, words, count * 8, (number_of(base) + first) * 8);
     const uint64_t readable = got > 0 ? static_cast<uint64_t>(got) / 8 : 0;
     uint64_t found = 0;
     next = readable == 0 ? end : first + readable;
@@ -155,7 +155,7 @@ void AnonymousPages::lend() {
 
 uint64_t AnonymousPages::count() const {
     char text[128];
-    const ssize_t got = pread(statm_, text, sizeof text - 1, 0);
+    const ssize_t got = pread_here(statm_, text, sizeof text - 1, 0);
     if (got <= 0)
         return 0;
     text[got] = 0;
