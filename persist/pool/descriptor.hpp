@@ -18,22 +18,13 @@ constexpr unsigned kCheckShift = 48;
 constexpr uint64_t kStateBits = (1ull << kCheckShift) - 1;
 
 namespace detail {
-constexpr std::array<uint16_t, 240> make_remainders() {
-    std::array<uint16_t, 240> remainders{};
-    uint32_t power = 1;
-    for (uint16_t& remainder : remainders) {
-        remainder = static_cast<uint16_t>(power);
-        power <<= 1;
-        if ((power & 0x10000) != 0)
-            power ^= 0x11021;
-    }
-    return remainders;
-}
-inline constexpr std::array<uint16_t, 240> kRemainders = make_remainders();
+extern const std::array<uint16_t, 240> kRemainders;  // of each bit alone
+// For whole descriptors: of each byte at each of 30 places.
+extern const std::array<std::array<uint16_t, 256>, 30> kByteTable;
 }  // namespace detail
 
 // What flipping these bits of word 0 to 3 adds to the check.
-constexpr uint16_t difference(unsigned word, uint64_t bits) {
+inline uint16_t difference(unsigned word, uint64_t bits) {
     const unsigned first = word == 0 ? 0 : 48 + (word - 1) * 64;
     uint16_t sum = 0;
     for (; bits != 0; bits &= bits - 1)
@@ -41,25 +32,6 @@ constexpr uint16_t difference(unsigned word, uint64_t bits) {
             sum ^ detail::kRemainders[first + static_cast<unsigned>(std::countr_zero(bits))]);
     return sum;
 }
-
-namespace detail {
-constexpr std::array<std::array<uint16_t, 256>, 30> make_byte_table() {
-    std::array<std::array<uint16_t, 256>, 30> table{};
-    for (unsigned place = 0; place < 30; ++place) {
-        for (unsigned byte = 0; byte < 256; ++byte) {
-            uint16_t sum = 0;
-            for (unsigned bit = 0; bit < 8; ++bit) {
-                if ((byte >> bit & 1) != 0)
-                    sum = static_cast<uint16_t>(sum ^ kRemainders[place * 8 + bit]);
-            }
-            table[place][byte] = sum;
-        }
-    }
-    return table;
-}
-extern const std::array<std::array<uint16_t, 256>, 30>
-    kByteTable;  // for whole descriptors: a load for each byte
-}  // namespace detail
 
 // Never 0, so that zeros are no descriptor. `offset`: of the descriptor in the file.
 constexpr uint16_t key(uint32_t seed, uint64_t offset) {

@@ -16,6 +16,7 @@
 #include <random>
 #include <string>
 
+#include "persist/pool/regions.hpp"
 #include "tests/persist/fuzz/mutation.hpp"
 #include "tests/persist/fuzz/subject.hpp"
 #include "tests/persist/states/image_file.hpp"
@@ -42,6 +43,7 @@ struct Tally {
     uint64_t repaired;        // opened, and nothing is missing
     uint64_t own_bytes;       // opened, and only the damaged bytes of objects are others
     uint64_t last_was_torn;   // opened without the last transaction: its record had been damaged
+    uint64_t not_told;        // see PageTable
     char fault[4096];
 };
 
@@ -196,6 +198,33 @@ class Judge {
     size_t missing_from_ = SIZE_MAX;  // of the last transactions, the first that is not there
 };
 
+// A page descriptor's check has 16 bits. What a crash at cache-line granularity may have left of the changes that the log
+// names is any part of them, and from some sixteen changed bits on every check is possible: damage to such a
+// descriptor cannot be told from that (docs/pool-format.md, "Recovery").
+class PageTable {
+  public:
+    explicit PageTable(const std::string& file) {
+        Superblock superblock;
+        memcpy(&superblock, file.data(), sizeof superblock);
+        Regions regions;
+        if (regions.start(superblock.log_offset + superblock.log_bytes, &superblock.created_bytes, 1)) {
+            begin_ = regions[0].page_table;
+            end_ = regions[0].pages_offset;
+        }
+    }
+    bool has_all_of(const Mutation& mutation) const {
+        for (const auto& [offset, bytes] : mutation.changes) {
+            if (offset < begin_ || offset + bytes.size() > end_)
+                return false;
+        }
+        return mutation.file_bytes == UINT64_MAX;
+    }
+
+  private:
+    uint64_t begin_ = 0;
+    uint64_t end_ = 0;
+};
+
 class Fuzz : public ::testing::TestWithParam<std::tuple<bool, bool>> {
   protected:
     void SetUp() override {
@@ -228,6 +257,7 @@ TEST_P(Fuzz, OfAPoolIsRefusedOrRepairedOrHarmless) {
     const Subject subject = make_subject(path_, is_page, is_closed, seed());
     const Subject other = make_subject(path_, is_page, true, seed() + 1);
     const Mutator mutator(subject.file, other.file);
+    const PageTable page_table(subject.file);
     const char* const seconds = getenv("TERRACE_FUZZ_SECONDS");
     const time_t end = seconds != nullptr ? time(nullptr) + atol(seconds) / 4 : 0;
     fflush(nullptr);
@@ -240,7 +270,10 @@ TEST_P(Fuzz, OfAPoolIsRefusedOrRepairedOrHarmless) {
             const Mutation mutation = mutation_number(tally_->done, mutator);
             apply(mutation, file);
             const std::string fault = Judge(subject, mutation, file.path(), *tally_).judge();
-            if (!fault.empty()) {
+            const bool can_be_told = is_page || is_closed || !page_table.has_all_of(mutation);
+            if (!fault.empty() && !can_be_told)
+                ++tally_->not_told;
+            if (!fault.empty() && can_be_told) {
                 snprintf(tally_->fault, sizeof tally_->fault, "%s\n%s", mutation.what.c_str(), fault.c_str());
                 break;
             }
@@ -272,12 +305,14 @@ TEST_P(Fuzz, OfAPoolIsRefusedOrRepairedOrHarmless) {
     printf(
         "    %-22s %6llu mutations: %llu refused, %llu found by check, %llu repaired or unused, %llu in "
         "objects' "
-        "own bytes, %llu without the newest transactions\n",
+        "own bytes, %llu without the newest transactions, %llu not told from what the crash left\n",
         subject.name.c_str(), static_cast<unsigned long long>(tally_->done),
         static_cast<unsigned long long>(tally_->refused),
         static_cast<unsigned long long>(tally_->found_by_check),
         static_cast<unsigned long long>(tally_->repaired), static_cast<unsigned long long>(tally_->own_bytes),
-        static_cast<unsigned long long>(tally_->last_was_torn));
+        static_cast<unsigned long long>(tally_->last_was_torn),
+        static_cast<unsigned long long>(tally_->not_told));
+    EXPECT_LE(tally_->not_told * 200, tally_->done) << "more than one mutation in 200";
 }
 
 INSTANTIATE_TEST_SUITE_P(Damage, Fuzz, ::testing::Combine(::testing::Bool(), ::testing::Bool()),
