@@ -283,7 +283,7 @@ TEST_P(Beyond, CopyOnWriteForgetsEverything) {
     TX_END
     EXPECT_EQ(*word, 43u);
     std::vector<PMEMoid> objects;
-    for (size_t bytes : {10, 1000, 100000, 3000000}) {
+    for (size_t bytes : {size_t{10}, size_t{1000}, size_t{100000}, size_t{3000000}}) {
         objects.push_back(allocate(bytes));
         ASSERT_NE(objects.back().off, 0u) << pmemobj_errormsg();
     }
@@ -440,7 +440,7 @@ TEST_P(Beyond, FiguresAddUp) {
     EXPECT_EQ(empty.largest_free_bytes, empty.heap_bytes);
     std::vector<PMEMoid> objects;
     uint64_t usable = 0;
-    for (size_t bytes : {64, 64, 1000, 20000, 1000000}) {
+    for (size_t bytes : {size_t{64}, size_t{64}, size_t{1000}, size_t{20000}, size_t{1000000}}) {
         objects.push_back(allocate(bytes));
         usable += pmemobj_alloc_usable_size(objects.back());
     }
