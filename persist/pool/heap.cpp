@@ -89,7 +89,7 @@ uint32_t Heap::take_place(Slab& slab) {
         const auto bit = static_cast<uint32_t>(std::countr_zero(free));
         const uint32_t index = word * 64 + bit;
         INVARIANT(index < slab.capacity);
-        slab.used[word] |= 1ull << bit;
+        __atomic_store_n(&slab.used[word], slab.used[word] | 1ull << bit, __ATOMIC_RELAXED);  // see is_used
         --slab.free;
         return index;
     }
@@ -370,7 +370,8 @@ void Heap::release_small(const Block& block) {
         LockGuard guard(arena != nullptr ? arena->lock : lock_);
         if (slab->arena.load(std::memory_order_acquire) != arena)
             continue;  // claimed or given up meanwhile; it cannot be retired while it holds this block
-        slab->used[block.index / 64] &= ~bit;
+        uint64_t& used = slab->used[block.index / 64];
+        __atomic_store_n(&used, used & ~bit, __ATOMIC_RELAXED);
         ++slab->free;
         Slab*& bin = arena != nullptr ? arena->bins[slab->size_class][slab->type_slot]
                                       : unclaimed_[slab->size_class][slab->type_slot];
