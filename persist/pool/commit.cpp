@@ -40,6 +40,19 @@ int commit_to_memory(Pool& pool, RecordBuilder& record) {
     return 0;
 }
 
+// Bytes to their home past the log, and durable. 0 or an errno.
+int write_to_home(Pool& pool, uint64_t offset, const void* source, uint64_t bytes) {
+    if (pool.media.granularity == Granularity::kCacheLine) {
+        medium::store_and_flush(pool.media.home + offset, source, bytes);
+        medium::fence();
+        return 0;
+    }
+    int error = pool.media.check_file();
+    if (error == 0)
+        error = medium::write_file(pool.media.file, source, bytes, offset);
+    return error == 0 ? medium::sync_file(pool.media.file) : error;
+}
+
 int commit_extended(Pool& pool, RecordBuilder& record) {
     const uint64_t bytes = record.entries_bytes();
     const Block place = pool.heap.reserve(bytes, 0);
@@ -51,14 +64,8 @@ int commit_extended(Pool& pool, RecordBuilder& record) {
     const PinnedRange pinned(pool.media.pins, place.offset, bytes);
     // No older record may be replayed over the extension.
     int error = checkpoint(pool);
-    if (error == 0 && pool.media.granularity == Granularity::kCacheLine) {
-        medium::store_and_flush(pool.media.home + place.offset, record.entries(), bytes);
-        medium::fence();
-    } else if (error == 0) {
-        error = medium::write_file(pool.media.file, record.entries(), bytes, place.offset);
-        if (error == 0)
-            error = medium::sync_file(pool.media.file);
-    }
+    if (error == 0)
+        error = write_to_home(pool, place.offset, record.entries(), bytes);
     RecordBuilder reference;
     if (error == 0) {
         reference.reset();
@@ -151,16 +158,7 @@ int write_home_directly(Pool& pool, uint64_t offset, uint64_t bytes) {
     if (int error = checkpoint(pool))
         return fail(error, "the pool's log cannot be checkpointed: %s", strerror(error));
     const PinnedRange pinned(pool.media.pins, offset, bytes);
-    if (pool.media.granularity == Granularity::kCacheLine) {
-        medium::store_and_flush(pool.media.home + offset, pool.media.base + offset, bytes);
-        medium::fence();
-        return 0;
-    }
-    int error = pool.media.check_file();
-    if (error == 0)
-        error = medium::write_file(pool.media.file, pool.media.base + offset, bytes, offset);
-    if (error == 0)
-        error = medium::sync_file(pool.media.file);
+    const int error = write_to_home(pool, offset, pool.media.base + offset, bytes);
     return error == 0 ? 0 : fail(error, "the pool file cannot be written: %s", strerror(error));
 }
 

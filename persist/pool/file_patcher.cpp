@@ -84,21 +84,19 @@ int FilePatcher::write(uint64_t offset, const void* source, uint64_t bytes) {
 
 // Whole pages are written at once, and their images forgotten.
 int FilePatcher::zero(uint64_t offset, uint64_t bytes) {
-    alignas(kPageBytes) static const char zeros[64 << 10] = {};
+    constexpr uint64_t kWorthIt = 64 << 10;
     const uint64_t end = offset + bytes;
     const uint64_t first = (offset + kPageBytes - 1) / kPageBytes * kPageBytes;
     const uint64_t last = end / kPageBytes * kPageBytes;
-    if (first >= last || last - first < sizeof zeros)
+    if (first >= last || last - first < kWorthIt)
         return write(offset, nullptr, bytes);
     for (uint64_t slot = 0; slot < kSlots; ++slot) {
         const uint64_t page_offset = (slots_[slot].page_plus_one - 1) * kPageBytes;
         if (slots_[slot].page_plus_one != 0 && page_offset >= first && page_offset < last)
             slots_[slot].page_plus_one = 0;
     }
-    for (uint64_t at = first; at < last; at += sizeof zeros) {
-        if (int error = medium::write_file(file_, zeros, std::min<uint64_t>(last - at, sizeof zeros), at))
-            return error;
-    }
+    if (int error = medium::write_zeros(file_, last - first, first))
+        return error;
     if (int error = write(offset, nullptr, first - offset))
         return error;
     return write(last, nullptr, end - last);

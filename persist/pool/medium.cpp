@@ -78,6 +78,18 @@ int write_file(int file, const void* source, size_t bytes, uint64_t offset) {
     return 0;
 }
 
+int write_zeros(int file, uint64_t bytes, uint64_t offset) {
+    alignas(4096) static const char zeros[64 << 10] = {};
+    while (bytes > 0) {
+        const uint64_t part = bytes < sizeof zeros ? bytes : sizeof zeros;
+        if (int error = write_file(file, zeros, part, offset))
+            return error;
+        offset += part;
+        bytes -= part;
+    }
+    return 0;
+}
+
 int read_file(int file, void* target, size_t bytes, uint64_t offset) {
     if (const char* const device = device_memory(file, offset, bytes); device != nullptr) [[unlikely]] {
         memcpy(target, device, bytes);

@@ -32,6 +32,7 @@ void fence();
 
 // 0 or an errno. A short write is continued, EINTR is retried.
 [[nodiscard]] int write_file(int file, const void* source, size_t bytes, uint64_t offset);
+[[nodiscard]] int write_zeros(int file, uint64_t bytes, uint64_t offset);
 [[nodiscard]] int read_file(int file, void* target, size_t bytes, uint64_t offset);
 [[nodiscard]] int sync_file(int file);
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,18 +19,6 @@
 
 namespace terrace::persist {
 namespace {
-
-int write_zeros(int file, uint64_t offset, uint64_t bytes) {
-    alignas(kPageBytes) static const char zeros[64 << 10] = {};
-    while (bytes > 0) {
-        const uint64_t part = std::min<uint64_t>(bytes, sizeof zeros);
-        if (int error = medium::write_file(file, zeros, part, offset))
-            return error;
-        offset += part;
-        bytes -= part;
-    }
-    return 0;
-}
 
 // A name that a crash may not forget.
 void sync_directory_of(const char* path) {
@@ -54,7 +41,7 @@ void sync_directory_of(const char* path) {
 // formatted when their segment is first used, so that a large pool is made as quickly as a small one.
 int lay_out(int file, Superblock& superblock) {
     const uint64_t log_end = superblock.log_offset + superblock.log_bytes;
-    if (int error = write_zeros(file, 0, log_end))
+    if (int error = medium::write_zeros(file, log_end, 0))
         return error;
     const WatermarkSlot slot = make_watermark(0, superblock.log_seed);
     for (uint64_t offset : kWatermarkOffset) {
