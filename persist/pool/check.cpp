@@ -160,10 +160,8 @@ int check_replayed(const char* path, const Superblock& superblock, uint64_t file
         return -1;
     RootPage root;
     memcpy(&root, copy + kRootOffset, sizeof root);
-    if (judge_root_page(path, root, superblock, file_bytes) != 0)
-        return 0;
     Regions regions;
-    if (!regions.start(superblock.log_offset + superblock.log_bytes, root.region_end, root.region_count))
+    if (judge_root_page(path, root, superblock, file_bytes, regions) != 0)
         return 0;
     return HeapWalk(path, superblock, root, regions, copy).is_sound() ? 1 : 0;
 }

@@ -3,7 +3,6 @@
 // is longer than its pool, which is harmless.
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -11,24 +10,9 @@
 #include "persist/pool/registry.hpp"
 #include "persist/pool/root_page.hpp"
 #include "persist/pool/superblock.hpp"
-#include "persist/pool/thread_state.hpp"
 #include "src/files.hpp"
 
 namespace terrace::persist {
-
-int write_segment_table(int file, const Region& region, uint32_t seed) {
-    constexpr uint64_t kBatch = 256;
-    uint64_t words[kBatch];
-    const uint64_t count = region.segment_count * sizeof(SegmentEntry) / 8;
-    for (uint64_t i = 0; i < count; i += kBatch) {
-        const uint64_t here = std::min(kBatch, count - i);
-        for (uint64_t k = 0; k < here; ++k)
-            words[k] = segment_word(0, region.segment_table + (i + k) * 8, seed);
-        if (int error = medium::write_file(file, words, here * 8, region.segment_table + i * 8))
-            return error;
-    }
-    return 0;
-}
 
 namespace {
 

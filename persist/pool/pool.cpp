@@ -62,11 +62,7 @@ int find_regions(const OpenedFile& opened, const RootPage& page, const Superbloc
     uint64_t file_bytes = 0;
     if (int error = file_bytes_of(opened, file_bytes))
         return error;
-    if (int error = judge_root_page(opened.path, page, superblock, file_bytes))
-        return error;
-    const bool is_consistent =
-        regions.start(superblock.log_offset + superblock.log_bytes, page.region_end, page.region_count);
-    return is_consistent ? 0 : fail(EINVAL, "%s: the pool's regions contradict each other", opened.path);
+    return judge_root_page(opened.path, page, superblock, file_bytes, regions);
 }
 
 int read_regions(const OpenedFile& opened, const Superblock& superblock, Regions& regions) {

@@ -65,6 +65,10 @@ int explain_foreign(const Superblock& first, const char* path) {
     return fail(EINVAL, "%s: not a Terrace pool (no signature at its start)", path);
 }
 
+uint64_t with_complement(uint64_t crc) {
+    return crc | (~crc << 32);
+}
+
 int fail_truncated(const char* path, uint64_t file_bytes, uint64_t pool_bytes) {
     return fail(EINVAL, "%s: truncated: %llu bytes of a pool of %llu", path,
                 static_cast<unsigned long long>(file_bytes), static_cast<unsigned long long>(pool_bytes));
@@ -154,8 +158,7 @@ int read_superblock(int file, const char* path, const char* layout, Superblock& 
 }
 
 uint64_t check_word(uint64_t word, uint32_t seed) {
-    const uint64_t crc = crc32c(seed, &word, sizeof word);
-    return crc | (~crc << 32);
+    return with_complement(crc32c(seed, &word, sizeof word));
 }
 
 WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed) {
@@ -210,16 +213,14 @@ int repair_watermark(int file, const Watermark& watermark, uint32_t seed) {
 }
 
 uint64_t root_page_check(const RootPage& page, uint32_t seed) {
-    const uint64_t crc = checksum_words(seed, &page, offsetof(RootPage, check));
-    return crc | (~crc << 32);
+    return with_complement(checksum_words(seed, &page, offsetof(RootPage, check)));
 }
 
-int judge_root_page(const char* path, const RootPage& page, const Superblock& superblock,
-                    uint64_t file_bytes) {
+int judge_root_page(const char* path, const RootPage& page, const Superblock& superblock, uint64_t file_bytes,
+                    Regions& regions) {
     if (page.check != root_page_check(page, superblock.log_seed))
         return fail(EINVAL, "%s: the root page (offset %llu) is damaged (checksum)", path,
                     static_cast<unsigned long long>(kRootOffset));
-    Regions regions;
     if (page.region_end[0] != superblock.created_bytes ||
         !regions.start(superblock.log_offset + superblock.log_bytes, page.region_end, page.region_count))
         return fail(EINVAL, "%s: the places of the pool's regions contradict each other", path);
@@ -227,6 +228,20 @@ int judge_root_page(const char* path, const RootPage& page, const Superblock& su
         return fail_truncated(path, file_bytes, regions.end());
     if (page.root_offset != 0 && !regions.has_objects(page.root_offset, page.root_bytes))
         return fail(EINVAL, "%s: the root object lies outside the heap", path);
+    return 0;
+}
+
+int write_segment_table(int file, const Region& region, uint32_t seed) {
+    constexpr uint64_t kBatch = 256;
+    uint64_t words[kBatch];
+    const uint64_t count = region.segment_count * sizeof(SegmentEntry) / 8;
+    for (uint64_t i = 0; i < count; i += kBatch) {
+        const uint64_t here = std::min(kBatch, count - i);
+        for (uint64_t k = 0; k < here; ++k)
+            words[k] = segment_word(0, region.segment_table + (i + k) * 8, seed);
+        if (int error = medium::write_file(file, words, here * 8, region.segment_table + i * 8))
+            return error;
+    }
     return 0;
 }
 

@@ -43,9 +43,10 @@ WatermarkSlot make_watermark(uint64_t sequence, uint32_t seed);
 [[nodiscard]] int repair_watermark(int file, const Watermark& watermark, uint32_t seed);
 
 uint64_t root_page_check(const RootPage& page, uint32_t seed);
-// EINVAL with the message set when the check or the places in it are wrong, or the file is shorter than they say.
+// Finds the regions. EINVAL with the message set when the check or the places in it are wrong, or the file is shorter
+// than they say.
 [[nodiscard]] int judge_root_page(const char* path, const RootPage& page, const Superblock& superblock,
-                                  uint64_t file_bytes);
+                                  uint64_t file_bytes, Regions& regions);
 
 // Makes every segment of a region one that nothing was ever stored in (not synced).
 [[nodiscard]] int write_segment_table(int file, const Region& region, uint32_t seed);
