@@ -164,10 +164,7 @@ int pmemobj_defrag(PMEMobjpool* pop, PMEMoid** oidv, size_t oidcnt, struct pobj_
     work.release();
     if (result != nullptr)
         *result = figures;
-    if (error == 0)
-        return 0;
-    errno = error;
-    return -1;
+    return result_of(error);
 }
 
 #pragma GCC visibility pop

@@ -184,11 +184,14 @@ void unlock_head(const List& list) {
     unlock_persistent(list.pool, TX_PARAM_MUTEX, &list.head->lock);
 }
 
-int result_of(int error) {
-    if (error == 0)
-        return 0;
-    errno = error;
-    return -1;
+// What an operation answers that runs while the head is locked.
+template <class Operation>
+int with_lock(const List& list, const char* function, Operation operation) {
+    if (int error = lock_head(list, function))
+        return error;
+    const int error = operation();
+    unlock_head(list);
+    return error;
 }
 
 // ---- the operations; the lists are locked ----
@@ -290,11 +293,7 @@ int pmemobj_list_insert(PMEMobjpool* pop, size_t pe_offset, void* head, PMEMoid 
     const List list{pool_of(pop), static_cast<ListHead*>(head), pe_offset};
     int error = check_list(list, kName);
     if (error == 0)
-        error = lock_head(list, kName);
-    if (error != 0)
-        return result_of(error);
-    error = insert(list, dest, before != 0, oid, kName);
-    unlock_head(list);
+        error = with_lock(list, kName, [&] { return insert(list, dest, before != 0, oid, kName); });
     return result_of(error);
 }
 
@@ -316,12 +315,11 @@ PMEMoid pmemobj_list_insert_new(PMEMobjpool* pop, size_t pe_offset, void* head, 
     int error = 0;
     if (constructor != nullptr && run_constructor(pool, block, constructor, arg) != 0)
         error = fail(ECANCELED, "%s: the constructor gave up", kName);
-    if (error == 0)
-        error = lock_head(list, kName);
     if (error == 0) {
-        error = insert_new(list, dest, before != 0, block, type_num,
-                           constructor != nullptr ? pool.heap.usable_bytes(block) : 0, kName);
-        unlock_head(list);
+        const uint64_t content_bytes = constructor != nullptr ? pool.heap.usable_bytes(block) : 0;
+        error = with_lock(list, kName, [&] {
+            return insert_new(list, dest, before != 0, block, type_num, content_bytes, kName);
+        });
     }
     if (error != 0) {
         pool.heap.release(block);
@@ -336,11 +334,7 @@ int pmemobj_list_remove(PMEMobjpool* pop, size_t pe_offset, void* head, PMEMoid 
     const List list{pool_of(pop), static_cast<ListHead*>(head), pe_offset};
     int error = check_list(list, kName);
     if (error == 0)
-        error = lock_head(list, kName);
-    if (error != 0)
-        return result_of(error);
-    error = remove(list, oid, free != 0, kName);
-    unlock_head(list);
+        error = with_lock(list, kName, [&] { return remove(list, oid, free != 0, kName); });
     return result_of(error);
 }
 
@@ -357,20 +351,10 @@ int pmemobj_list_move(PMEMobjpool* pop, size_t pe_old_offset, void* head_old, si
     // Two threads that move in opposite directions lock in the same order.
     const List& lower = head_old <= head_new ? from : to;
     const List& higher = head_old <= head_new ? to : from;
-    const bool has_two = head_old != head_new;
-    error = lock_head(lower, kName);
-    if (error == 0 && has_two) {
-        error = lock_head(higher, kName);
-        if (error != 0)
-            unlock_head(lower);
-    }
-    if (error != 0)
-        return result_of(error);
-    error = move(from, to, dest, before != 0, oid, kName);
-    if (has_two)
-        unlock_head(higher);
-    unlock_head(lower);
-    return result_of(error);
+    const auto operation = [&] { return move(from, to, dest, before != 0, oid, kName); };
+    return result_of(with_lock(lower, kName, [&] {
+        return head_old == head_new ? operation() : with_lock(higher, kName, operation);
+    }));
 }
 
 #pragma GCC visibility pop

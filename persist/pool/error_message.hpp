@@ -8,6 +8,9 @@ namespace terrace::persist {
 // Sets the message and errno, and returns the errno given, so that a caller can write `return fail(EINVAL, …)`.
 int fail(int error, const char* format, ...) __attribute__((format(printf, 2, 3)));
 
+// The result of a public function that returns 0, or -1 with errno.
+int result_of(int error);
+
 const char* last_error_message();
 
 // Who else hears each message, from now on; see pmemobj_log_set_function.

@@ -24,13 +24,6 @@ void report(int error, const char* function) {
         log_error("%s, on a pool: %s", function, last_error_message());
 }
 
-int result_of(int error) {
-    if (error == 0)
-        return 0;
-    errno = error;
-    return -1;
-}
-
 void find(const void* address, size_t size, size_t* before, size_t* inside) {
     const Pool* const pool = first_pool_in(address, size);
     *before = size;

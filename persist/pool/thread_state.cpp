@@ -87,6 +87,13 @@ void tell_errors_to(void (*listener)(const char* message)) {
     g_listener.store(listener, std::memory_order_release);
 }
 
+int result_of(int error) {
+    if (error == 0)
+        return 0;
+    errno = error;
+    return -1;
+}
+
 const char* last_error_message() {
     const ThreadState* const state = existing_thread_state();
     if (state != nullptr)
