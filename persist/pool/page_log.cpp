@@ -86,12 +86,8 @@ int PageLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
         return error;
     if (extension != nullptr && pool_->pins != nullptr)
         note_logged(extension->reader());
-    while (!me.settled) {
-        if (leader_at_work_)
-            wait_for_change();
-        else
-            lead();
-    }
+    while (!me.settled)
+        lead_or_wait();
     if (me.error != 0)
         return me.error;
     apply_metadata(builder.reader());
@@ -117,10 +113,7 @@ int PageLog::wait(uint64_t ticket) {
     while (lost_ == 0 && durable_sequence_ < ticket) {
         if (ticket >= next_sequence_)
             return EINVAL;  // nobody was given that one
-        if (leader_at_work_)
-            wait_for_change();
-        else
-            lead();
+        lead_or_wait();
     }
     return durable_sequence_ >= ticket ? 0 : lost_;
 }
@@ -144,6 +137,13 @@ void PageLog::gather() {
         sched_yield();
         lock_.lock();
     }
+}
+
+void PageLog::lead_or_wait() {
+    if (leader_at_work_)
+        pthread_cond_wait(&changed_, lock_.native());
+    else
+        lead();
 }
 
 void PageLog::lead() {
@@ -266,12 +266,8 @@ int PageLog::patch_homes(uint64_t end) {
 }
 
 int PageLog::checkpoint_locked() {
-    while (leader_at_work_ || durable_ < appended_) {
-        if (leader_at_work_)
-            wait_for_change();
-        else
-            lead();
-    }
+    while (leader_at_work_ || durable_ < appended_)
+        lead_or_wait();
     if (lost_ != 0)
         return lost_;
     if (durable_ == 0)

@@ -54,8 +54,9 @@ class PageLog {
     };
 
     [[nodiscard]] int append_locked(RecordBuilder& record, Waiter* waiter);
-    void lead();    // REQUIRES: lock_ is held and nobody leads; lets go of lock_ meanwhile
-    void gather();  // REQUIRES: lock_ is held and the caller leads; lets go of lock_ meanwhile
+    void lead_or_wait();  // REQUIRES: lock_ is held; it is let go of meanwhile
+    void lead();          // REQUIRES: lock_ is held and nobody leads; lets go of lock_ meanwhile
+    void gather();        // REQUIRES: lock_ is held and the caller leads; lets go of lock_ meanwhile
     void settle_waiters(int error);
     [[nodiscard]] int write_group(uint64_t from, uint64_t to);
     [[nodiscard]] int checkpoint_locked();
@@ -65,7 +66,6 @@ class PageLog {
     void note_logged(EntryReader reader);
     void apply_metadata(EntryReader reader);
     [[nodiscard]] int patch_entries(EntryReader reader);
-    void wait_for_change() { pthread_cond_wait(&changed_, lock_.native()); }
 
     PoolHome* pool_ = nullptr;
     char* mirror_ = nullptr;
