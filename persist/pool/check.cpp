@@ -12,13 +12,13 @@
 #include <algorithm>
 #include <bit>
 
-#include "persist/pool/descriptor.hpp"
 #include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
-#include "persist/pool/file_patcher.hpp"
+#include "persist/pool/format/descriptor.hpp"
+#include "persist/pool/format/superblock.hpp"
+#include "persist/pool/log/file_patcher.hpp"
+#include "persist/pool/log/recovery.hpp"
 #include "persist/pool/pool.hpp"
-#include "persist/pool/recovery.hpp"
-#include "persist/pool/superblock.hpp"
 
 namespace terrace::persist {
 namespace {

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "persist/pool/api_support.hpp"
+#include "persist/pool/api/support.hpp"
 #include "persist/pool/direct_store.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/thread_state.hpp"

@@ -7,9 +7,9 @@
 #include <algorithm>
 
 #include "persist/pool/error_message.hpp"
+#include "persist/pool/format/superblock.hpp"
 #include "persist/pool/registry.hpp"
 #include "persist/pool/root_page.hpp"
-#include "persist/pool/superblock.hpp"
 #include "src/files.hpp"
 
 namespace terrace::persist {

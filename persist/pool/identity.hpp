@@ -4,8 +4,8 @@
 // Thread safety: the file has one owner.
 #pragma once
 
-#include "persist/pool/regions.hpp"
-#include "persist/pool/superblock.hpp"
+#include "persist/pool/format/regions.hpp"
+#include "persist/pool/format/superblock.hpp"
 
 namespace terrace::persist {
 

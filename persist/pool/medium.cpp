@@ -10,7 +10,7 @@
 
 #include "persist/flush/flush.hpp"
 #include "persist/pool/device_file.hpp"
-#include "persist/pool/log_home.hpp"
+#include "persist/pool/log/log_home.hpp"
 
 namespace terrace::persist {
 namespace {

@@ -15,14 +15,14 @@
 
 #include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
+#include "persist/pool/format/superblock.hpp"
 #include "persist/pool/identity.hpp"
-#include "persist/pool/mapping.hpp"
-#include "persist/pool/memory_limit.hpp"
+#include "persist/pool/log/recovery.hpp"
 #include "persist/pool/pmem_stores.hpp"
 #include "persist/pool/pool_start.hpp"
-#include "persist/pool/recovery.hpp"
 #include "persist/pool/registry.hpp"
-#include "persist/pool/superblock.hpp"
+#include "persist/pool/working_copy/mapping.hpp"
+#include "persist/pool/working_copy/memory_limit.hpp"
 #include "src/files.hpp"
 #include "src/log.hpp"
 

@@ -10,13 +10,13 @@
 #include <cstdint>
 
 #include "include/libpmemobj/base.h"
-#include "persist/pool/heap.hpp"
-#include "persist/pool/lane_log.hpp"
-#include "persist/pool/log_home.hpp"
-#include "persist/pool/mapping.hpp"
-#include "persist/pool/page_log.hpp"
+#include "persist/pool/heap/heap.hpp"
+#include "persist/pool/log/lane_log.hpp"
+#include "persist/pool/log/log_home.hpp"
+#include "persist/pool/log/page_log.hpp"
 #include "persist/pool/pool_settings.hpp"
-#include "persist/pool/working_copy.hpp"
+#include "persist/pool/working_copy/mapping.hpp"
+#include "persist/pool/working_copy/working_copy.hpp"
 #include "src/mutex.hpp"
 
 namespace terrace::persist {

@@ -10,11 +10,11 @@
 #include "persist/pool/ctl_settings.hpp"
 #include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
+#include "persist/pool/format/superblock.hpp"
 #include "persist/pool/pmem_stores.hpp"
 #include "persist/pool/pool_start.hpp"
 #include "persist/pool/registry.hpp"
 #include "persist/pool/root_page.hpp"
-#include "persist/pool/superblock.hpp"
 #include "src/files.hpp"
 
 namespace terrace::persist {

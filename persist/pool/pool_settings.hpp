@@ -1,4 +1,4 @@
-// What a program may set for one open pool, by name (api_ctl.cpp). DRAM only: a pool that is opened again
+// What a program may set for one open pool, by name (api/ctl.cpp). DRAM only: a pool that is opened again
 // has the defaults. What holds for the whole process is in ctl_settings.hpp.
 // Thread safety: single values are atomic; classes are added under `lock` and never change or go.
 #pragma once

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "persist/pool/superblock.hpp"
+#include "persist/pool/format/superblock.hpp"
 
 namespace terrace::persist {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "persist/pool/grow_buffer.hpp"
-#include "persist/pool/record.hpp"
+#include "persist/pool/log/record.hpp"
 #include "persist/pool/transaction.hpp"
 
 namespace terrace::persist {

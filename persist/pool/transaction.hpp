@@ -1,6 +1,6 @@
 // A thread's transaction. add_range notes a range and keeps its old bytes in DRAM; commit gathers everything
 // into one log record; abort puts the old bytes back, newest first. Nesting is flat: only the outermost level
-// commits. This is the mechanism; stages, longjmp and the documented misuse are in api_tx.cpp. Thread safety:
+// commits. This is the mechanism; stages, longjmp and the documented misuse are in api/tx.cpp. Thread safety:
 // each thread has its own. No destructor may be alive in a frame that an abort jumps over.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace terrace::persist {
 
 class Transaction {
   public:
-    // The documented state, kept by api_tx.cpp.
+    // The documented state, kept by api/tx.cpp.
     struct Level {
         jmp_buf environment;
         bool has_environment;

@@ -4,7 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "persist/pool/memory_limit.hpp"
+#include "persist/pool/working_copy/memory_limit.hpp"
 #include "tests/persist/bounded_support.hpp"
 #include "tests/support/temporary_directory.hpp"
 

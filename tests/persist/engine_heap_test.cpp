@@ -4,8 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "persist/pool/heap/size_classes.hpp"
 #include "persist/pool/pool.hpp"
-#include "persist/pool/size_classes.hpp"
 #include "tests/persist/engine_support.hpp"
 
 namespace terrace::persist::testing {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "persist/flush/flush.hpp"
-#include "persist/pool/checksum.hpp"
+#include "persist/pool/format/checksum.hpp"
 #include "persist/pool/medium.hpp"
 #include "tests/persist/engine_support.hpp"
 

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 
 #include <libpmemobj/beyond.h>
-#include "persist/pool/checksum.hpp"
-#include "persist/pool/descriptor.hpp"
 #include "persist/pool/engine_interface.hpp"
+#include "persist/pool/format/checksum.hpp"
+#include "persist/pool/format/descriptor.hpp"
+#include "persist/pool/format/regions.hpp"
 #include "persist/pool/pool.hpp"
-#include "persist/pool/regions.hpp"
 #include "tests/persist/engine_support.hpp"
 
 namespace terrace::persist::testing {

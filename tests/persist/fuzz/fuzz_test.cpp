@@ -16,7 +16,7 @@
 #include <random>
 #include <string>
 
-#include "persist/pool/regions.hpp"
+#include "persist/pool/format/regions.hpp"
 #include "tests/persist/fuzz/mutation.hpp"
 #include "tests/persist/fuzz/subject.hpp"
 #include "tests/persist/states/image_file.hpp"
