@@ -150,6 +150,12 @@ struct memtier_tier_statistics {
     size_t
         refusals; /* allocations that it was asked for and had no room for: its limit, a full node, a full disk */
     size_t passed_on; /* allocations that were its, and that another tier took or nobody could */
+
+    /* Of a tier in files: what the system answered when it refused. A limit of yours that was reached is no failure. */
+    size_t failures;          /* how often */
+    int last_error;           /* errno of the last time: ENOSPC, EIO, …; 0: never */
+    const char* last_failure; /* what could not be done then, in English, valid for ever; NULL: never */
+    int has_failed; /* 1: its medium is broken (EIO, EROFS, …), and nothing is allocated in it any more */
 };
 
 /* Writes what is known of the tier that was added as number `tier`, counted from 0. Costs three loads per thread, no lock;

@@ -4,10 +4,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "src/numa_policy.hpp"
 
 namespace terrace::kinds {
+
+// That the system refused a source memory: for statistics, and for those who have memory elsewhere.
+struct SourceFailure {
+    const char* what;  // what could not be done the last time; nullptr: it never failed
+    int error;         // its errno
+    bool is_lasting;   // the medium itself is broken: what is mapped may be lost, too
+    std::uint64_t times;
+};
 
 class ExtentSource {
   public:
@@ -42,6 +51,9 @@ class ExtentSource {
     // The nodes that the memory comes from (for a preferred policy: should come from); nullptr where the
     // process's own policy decides or the memory is in a file.
     [[nodiscard]] virtual const NodeSet* nodes() { return nullptr; }
+
+    // Limits of ours are no failures. Any thread may ask, at any time, also in a signal handler.
+    [[nodiscard]] virtual SourceFailure failure() const { return {}; }
 
     // The kind is gone and its windows are unmapped; frees what the source holds, itself included.
     virtual void dispose() {}

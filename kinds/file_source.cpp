@@ -21,13 +21,21 @@
 namespace terrace::kinds {
 namespace {
 
-bool reserve_blocks(int file, std::size_t offset, std::size_t size) {
-    const int error = reserve_file_blocks(file, offset, size);
-    if (error == 0)
-        return true;
-    log_info("the file of a kind cannot grow by %zu bytes: %s", size, strerror(error));
-    errno = error;
-    return false;
+// The medium is broken, and not only full or out of reach: what lies on it may be lost.
+bool is_broken_medium(int error) {
+    switch (error) {
+        case EIO:
+        case EROFS:  // what a file system does after an error
+        case ENXIO:
+        case ENOTCONN:
+        case ESTALE:
+        case ESHUTDOWN:
+        case EREMOTEIO:
+        case EUCLEAN:
+            return true;
+        default:
+            return false;
+    }
 }
 
 // The next two work on the mapping, and so also for a file whose descriptor is gone.
@@ -39,27 +47,65 @@ bool fill_hole(char* address, std::size_t size) {
     return madvise(address, size, MADV_POPULATE_WRITE) == 0;
 }
 
-// Replaces a mapping by anonymous memory with the same contents. Holes that a full disk cannot fill are
-// skipped: reading them through the kernel is an error instead of a SIGBUS. A store of another thread during
-// the copy is lost.
-bool make_anonymous(char* address, std::size_t size) {
-    void* const memory =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return false;
-    constexpr std::size_t kPage = 4096;
-    for (std::size_t at = 0; at < size; at += kPage) {
-        const iovec to = {static_cast<char*>(memory) + at, kPage};
-        const iovec from = {address + at, kPage};
-        if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 && errno != EFAULT)
-            memcpy(to.iov_base, from.iov_base, kPage);
-    }
-    return mremap(memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, address) != MAP_FAILED;
+// Maps a part of a file over `address`, which stays what it was when that fails: some kernels take the old mapping
+// away before they ask the file system, so the file is mapped elsewhere and moved. A store of another thread goes
+// either to what was there before or to what is there after.
+bool map_file(char* address, std::size_t size, int file, std::size_t offset, int sharing) {
+    constexpr int kAccess = PROT_READ | PROT_WRITE;
+    const off_t start = static_cast<off_t>(offset);
+    void* const elsewhere = mmap(nullptr, size, kAccess, sharing | MAP_NORESERVE, file, start);
+    if (elsewhere ==
+        MAP_FAILED)  // ENOMEM: with little address space (ulimit -v) there may be no room for both
+        return errno == ENOMEM &&
+               mmap(address, size, kAccess, sharing | MAP_FIXED | MAP_NORESERVE, file, start) != MAP_FAILED;
+    if (mremap(elsewhere, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, address) != MAP_FAILED)
+        return true;
+    const int error = errno;
+    munmap(elsewhere, size);
+    errno = error;
+    return false;
 }
 
-bool map_file(char* address, std::size_t size, int file, std::size_t offset, int sharing) {
-    return mmap(address, size, PROT_READ | PROT_WRITE, sharing | MAP_FIXED | MAP_NORESERVE, file,
-                static_cast<off_t>(offset)) != MAP_FAILED;
+// Replaces a mapping by anonymous memory with the same contents. What even the kernel cannot read, a hole that a
+// full disk cannot fill or a page of a broken one, has no access afterwards: a page of zeros would be a silent loss.
+// A store of another thread during the copy is lost.
+bool make_anonymous(char* address, std::size_t size) {
+    constexpr std::size_t kPage = 4096;
+    char* const memory = static_cast<char*>(map_own_memory(size));
+    if (memory == nullptr)
+        return false;
+    // Puts the pages that were read, or not, in their place.
+    const auto replace = [address, memory](std::size_t begin, std::size_t end, bool is_readable) {
+        if (begin == end)
+            return true;
+        if (is_readable)
+            return mremap(memory + begin, end - begin, end - begin, MREMAP_MAYMOVE | MREMAP_FIXED,
+                          address + begin) != MAP_FAILED;
+        return mmap(address + begin, end - begin, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+    };
+    std::size_t run = 0;
+    bool run_is_readable = true;
+    bool is_well = true;
+    for (std::size_t at = 0; at < size && is_well; at += kPage) {
+        const iovec to = {memory + at, kPage};
+        const iovec from = {address + at, kPage};
+        bool is_readable = process_vm_readv(getpid(), &to, 1, &from, 1, 0) == static_cast<ssize_t>(kPage);
+        if (!is_readable && errno != EFAULT) {  // the call is forbidden here
+            memcpy(to.iov_base, from.iov_base, kPage);
+            is_readable = true;
+        }
+        if (is_readable == run_is_readable)
+            continue;
+        is_well = replace(run, at, run_is_readable);
+        run = at;
+        run_is_readable = is_readable;
+    }
+    is_well = is_well && replace(run, size, run_is_readable);
+    const int error = errno;
+    munmap(memory, size);  // what was not moved
+    errno = error;
+    return is_well;
 }
 
 }  // namespace
@@ -103,16 +149,47 @@ void FileSource::dispose() {
     munmap(this, sizeof *this);
 }
 
+SourceFailure FileSource::failure() const {
+    return {failed_at_.load(std::memory_order_relaxed), error_.load(std::memory_order_relaxed),
+            is_broken_.load(std::memory_order_relaxed), failures_.load(std::memory_order_relaxed)};
+}
+
+bool FileSource::note_failure(const char* what) {
+    const int error = errno;
+    log_info("a file kind in %s: %s: %s", directory_, what, strerrordesc_np(error));
+    error_.store(error, std::memory_order_relaxed);
+    failed_at_.store(what, std::memory_order_relaxed);
+    failures_.fetch_add(1, std::memory_order_relaxed);
+    if (is_broken_medium(error))
+        is_broken_.store(true, std::memory_order_relaxed);
+    errno = error;
+    return false;
+}
+
 bool FileSource::open_file() {
     REQUIRES(file_ < 0);
-    file_ = move_descriptor_up(open_unnamed_file(directory_));
-    file_end_ = 0;
+    const int file = move_descriptor_up(open_unnamed_file(directory_));
     struct stat status;
-    if (file_ >= 0 && fstat(file_, &status) == 0) {
-        device_ = status.st_dev;
-        inode_ = status.st_ino;
+    if (file < 0 || fstat(file, &status) != 0)
+        return note_failure("no new file can be made");
+    if (device_ != 0 && status.st_dev != device_) {
+        close(file);
+        errno = ENODEV;
+        return note_failure("its directory is on another file system now");
     }
-    return file_ >= 0;
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
+    file_ = file;
+    file_end_ = 0;
+    return true;
+}
+
+bool FileSource::reserve_blocks(std::size_t offset, std::size_t size) {
+    const int error = reserve_file_blocks(file_, offset, size);
+    if (error == 0)
+        return true;
+    errno = error;
+    return note_failure("its file cannot grow");
 }
 
 // Programs close descriptors that are not theirs (closefrom), and open their own files under the same number:
@@ -139,21 +216,34 @@ bool FileSource::map(char* address, std::size_t size) {
 
 bool FileSource::map_at_end(char* address, std::size_t size) {
     notice_loss();
-    if (file_ < 0 && !open_file()) {
-        log_info("no new file for a kind in %s: %s", directory_, strerror(errno));
+    if (file_ < 0 && !open_file())
         return false;
-    }
-    if (!reserve_blocks(file_, file_end_, size)) {
+    // A record of what is not mapped would have the next fork map it; so the record comes last, and cannot fail.
+    bool is_mapped = false;
+    if (make_room_for_segment() && reserve_blocks(file_end_, size))
+        is_mapped = map_file(address, size, file_, file_end_, MAP_SHARED) ||
+                    note_failure("its file cannot be mapped");
+    if (!is_mapped) {
         // The kernel may have reserved a part of it.
         [[maybe_unused]] const int result = ftruncate(file_, static_cast<off_t>(file_end_));
         return false;
     }
-    if (!add_segment({address, size, file_end_, Segment::kShared}) ||
-        !map_file(address, size, file_, file_end_, MAP_SHARED)) {
-        [[maybe_unused]] const int result = ftruncate(file_, static_cast<off_t>(file_end_));
-        return false;
-    }
+    [[maybe_unused]] const bool has_room = add_segment({address, size, file_end_, Segment::kShared});
     file_end_ += size;
+    return true;
+}
+
+bool FileSource::make_room_for_segment() {
+    if (segment_count_ < segment_room_)
+        return true;
+    const std::size_t room = segment_room_ == 0 ? 128 : 2 * segment_room_;
+    void* const grown = segments_ == nullptr ? map_own_memory(room * sizeof(Segment))
+                                             : mremap(segments_, segment_room_ * sizeof(Segment),
+                                                      room * sizeof(Segment), MREMAP_MAYMOVE);
+    if (grown == nullptr || grown == MAP_FAILED)
+        return false;
+    segments_ = static_cast<Segment*>(grown);
+    segment_room_ = room;
     return true;
 }
 
@@ -166,18 +256,8 @@ bool FileSource::add_segment(Segment segment) {
             return true;
         }
     }
-    if (segment_count_ == segment_room_) {
-        const std::size_t room = segment_room_ == 0 ? 128 : 2 * segment_room_;
-        void* const grown =
-            segments_ == nullptr
-                ? mmap(nullptr, room * sizeof(Segment), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                       -1, 0)
-                : mremap(segments_, segment_room_ * sizeof(Segment), room * sizeof(Segment), MREMAP_MAYMOVE);
-        if (grown == MAP_FAILED)
-            return false;
-        segments_ = static_cast<Segment*>(grown);
-        segment_room_ = room;
-    }
+    if (!make_room_for_segment())
+        return false;
     segments_[segment_count_++] = segment;
     return true;
 }
@@ -239,12 +319,13 @@ bool FileSource::commit(char* address, std::size_t size) {
             present += part_size;
             switch (segment.state) {
                 case Segment::kShared:
-                    return reserve_blocks(file_, segment.offset_of(part), part_size);
+                    return reserve_blocks(segment.offset_of(part), part_size);
                 case Segment::kLost:
-                    return fill_hole(part, part_size);
-                case Segment::kFrozen:  // decommit() could not let go of it
-                    memset(part, 0, part_size);
-                    return true;
+                    return fill_hole(part, part_size) || note_failure("its file cannot be filled");
+                case Segment::kFrozen:  // a hole before the fork, or decommit() could not let go of it
+                    // Not memset: a store into a private hole of a full tmpfs is a SIGBUS.
+                    return mmap(part, part_size, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == part;
             }
             return false;
         }))

@@ -12,10 +12,16 @@
 // The descriptor is kept out of the program's way, and looked at before each use: a program may close what it
 // does not know (closefrom). Its memory stays mapped then, new extents go to a new file, and a fork copies
 // what was lost.
+//
+// Failures. Whatever the system refuses leaves everything as it was, reserved addresses included, and is kept for
+// failure(). A new file is made on the file system of the first one only: where another is mounted on the directory
+// by now, or none any more, it would be made on memory that nobody chose.
 #pragma once
 
 #include <limits.h>
 #include <sys/types.h>
+
+#include <atomic>
 
 #include "kinds/extent_source.hpp"
 
@@ -32,6 +38,7 @@ class FileSource final : public ExtentSource {
     bool commit(char* address, std::size_t size) override;
     std::size_t capacity() override;  // the limit, or the size of the file system
     void before_fork() override;
+    SourceFailure failure() const override;
     void dispose() override;
 
   private:
@@ -54,7 +61,10 @@ class FileSource final : public ExtentSource {
     FileSource() = default;
     bool open_file();
     void notice_loss();
+    bool note_failure(const char* what);  // with errno, which it keeps; returns false
+    bool reserve_blocks(std::size_t offset, std::size_t size);
     bool map_at_end(char* address, std::size_t size);
+    bool make_room_for_segment();
     bool add_segment(Segment segment);
     void remove_range(std::size_t index, char* address, std::size_t size);
     template <typename Action>
@@ -64,12 +74,17 @@ class FileSource final : public ExtentSource {
     std::size_t limit_ = 0;
     std::size_t used_ = 0;  // bytes that have storage; used_ <= limit_
     int file_ = -1;         // the file that grows; -1 after a fork, until more is needed
-    dev_t device_ = 0;      // who file_ is: its number may come to mean another file
+    dev_t device_ = 0;      // who file_ is: its number may come to mean another file; the same for every file
     ino_t inode_ = 0;
     std::size_t file_end_ = 0;
     Segment* segments_ = nullptr;
     std::size_t segment_count_ = 0;
     std::size_t segment_room_ = 0;
+    // The last failure; each is written by the thread that has the growth lock.
+    std::atomic<const char*> failed_at_{nullptr};
+    std::atomic<int> error_{0};
+    std::atomic<bool> is_broken_{false};
+    std::atomic<std::uint64_t> failures_{0};
 };
 
 }  // namespace terrace::kinds

@@ -23,6 +23,8 @@ struct Tier {
     std::atomic<std::uint64_t> full_at{UINT64_MAX};
     // How often it was passed over since: now and then it is tried all the same, for room can come from elsewhere.
     std::atomic<std::uint32_t> passed_over{0};
+    // What its memory lies on is broken. Nothing is allocated there any more; full_at is 0 then.
+    std::atomic<bool> has_failed{false};
     // For memtier_get_tier_statistics().
     std::atomic<std::uint64_t> refusals{0};
     std::atomic<std::uint64_t> passed_on{0};

@@ -82,11 +82,25 @@ bool is_full(const Tier& tier) {
 bool is_passed_over(Tier& tier) {
     if (is_never_full(tier))
         return false;
+    if (tier.has_failed.load(std::memory_order_relaxed))
+        return true;
     return is_full(tier) && tier.passed_over.fetch_add(1, std::memory_order_relaxed) % kTryFullTierEach !=
                                 kTryFullTierEach - 1;
 }
 
+kinds::SourceFailure failure_of(const Tier& tier) {
+    return tier.kind->source != nullptr ? tier.kind->source->failure() : kinds::SourceFailure{};
+}
+
 void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
+    if (failure_of(tier).is_lasting) {
+        tier.refusals.fetch_add(1, std::memory_order_relaxed);
+        tier.full_at.store(0, std::memory_order_relaxed);
+        if (!tier.has_failed.exchange(true, std::memory_order_relaxed))
+            log_info("tier %u is broken; nothing is allocated there any more",
+                     static_cast<unsigned>(&tier - memory->tiers));
+        return;
+    }
     if (size > kLargestTellingSize)
         return;
     const std::uint64_t bytes = tiering::estimated_bytes(tier.slot);
@@ -105,6 +119,8 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
         for (unsigned i = 0; i < memory->count; ++i) {
             const unsigned index = memory->fallback_order[i];
             Tier& tier = memory->tiers[index];
+            if (tier.has_failed.load(std::memory_order_relaxed))
+                continue;
             const bool full = is_full(tier);
             const bool for_another_round = also_full_ones ? !full : full || index == refused;
             if (for_another_round)
@@ -124,8 +140,12 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
 template <class Allocate>
 void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Allocate allocate) {
     Tier& tier = memory->tiers[chosen];
-    if (memory->is_strict || !is_passed_over(tier)) {
+    const bool has_failed = tier.has_failed.load(std::memory_order_relaxed);
+    if (!has_failed && (memory->is_strict || !is_passed_over(tier))) {
+        const bool was_full = is_full(tier);
         if (void* block = allocate(tier.kind)) {
+            if (was_full)  // room came from elsewhere; the next refusal tells how much
+                tier.full_at.store(UINT64_MAX, std::memory_order_relaxed);
             count_allocated(block);
             return block;
         }
@@ -249,6 +269,15 @@ bool changes_tier(const memtier_memory* memory, memkind_t owner, const void* blo
     return size > room || size <= room / 2;
 }
 
+// Whether a block that needs more room than it has must leave its tier, because that is broken.
+bool leaves_failed_tier(const memtier_memory* memory, memkind_t owner, const void* block, size_t size) {
+    for (unsigned i = 0; i < memory->count; ++i)
+        if (memory->tiers[i].kind == owner)
+            return memory->tiers[i].has_failed.load(std::memory_order_relaxed) &&
+                   size > kinds::usable_size(block);
+    return false;
+}
+
 // What realloc answers without resizing anything: a foreign block, or size 0. True when that settles it.
 bool is_settled(memkind_t owner, void* block, size_t size) {
     if (owner == nullptr) {
@@ -306,7 +335,7 @@ TERRACE_EXPORT void* memtier_realloc(memtier_memory* memory, void* ptr, size_t s
     if (is_settled(owner, ptr, size))
         return nullptr;
     const int saved_errno = errno;
-    if (!changes_tier(memory, owner, ptr, size)) {
+    if (!changes_tier(memory, owner, ptr, size) && !leaves_failed_tier(memory, owner, ptr, size)) {
         if (void* resized = resize(owner, ptr, size))
             return resized;
     }
@@ -390,12 +419,17 @@ TERRACE_EXPORT int memtier_get_tier_statistics(memtier_memory* memory, unsigned 
         return -1;
     }
     const Tier& its = memory->tiers[tier];
+    const kinds::SourceFailure failure = failure_of(its);
     *statistics = {its.kind,
                    its.ratio,
                    tiering::allocated_bytes(its.slot),
                    tiering::peak_bytes(its.slot),
                    tiering::allocated_blocks(its.slot),
                    its.refusals.load(std::memory_order_relaxed),
-                   its.passed_on.load(std::memory_order_relaxed)};
+                   its.passed_on.load(std::memory_order_relaxed),
+                   failure.times,
+                   failure.error,
+                   failure.what,
+                   its.has_failed.load(std::memory_order_relaxed) ? 1 : 0};
     return 0;
 }

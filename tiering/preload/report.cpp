@@ -161,6 +161,16 @@ std::size_t mapped_in(const TierInUse& tier) {
     return tier.mapped == nullptr ? 0 : tier.mapped->load(std::memory_order_relaxed);
 }
 
+// "Input/output error" and "EIO"; neither allocates.
+const char* text_of(int error) {
+    const char* const text = strerrordesc_np(error);
+    return text != nullptr ? text : "unknown error";
+}
+const char* name_of(int error) {
+    const char* const name = strerrorname_np(error);
+    return name != nullptr ? name : "?";
+}
+
 // A string of JSON's.
 void add_quoted(Lines& lines, const char* text) {
     lines.add("\"");
@@ -195,6 +205,14 @@ std::size_t format_report(char* text, std::size_t size) {
                   its.ratio, its.allocated, its.peak, its.allocations, its.refusals, its.passed_on,
                   mapped_in(tier), kMostShownOfPath, tier.path[0] != '\0' ? tier.path : "-");
     }
+    for (unsigned i = 0; i < in_use.count; ++i) {
+        const memtier_tier_statistics its = statistics_of(i);
+        if (its.last_failure != nullptr)
+            lines.add("# tier %u (%s) %s: %s: %s (%s), %zu times%s\n", i, in_use.tiers[i].name,
+                      its.has_failed != 0 ? "failed" : "refused", its.last_failure, text_of(its.last_error),
+                      name_of(its.last_error), its.failures,
+                      its.has_failed != 0 ? "; it takes no more allocations" : "");
+    }
     return lines.length();
 }
 
@@ -211,9 +229,17 @@ std::size_t format_json_report(char* text, std::size_t size) {
         lines.add(
             "%s\n  {\"kind\": \"%s\", \"ratio\": %u, \"bytes\": %zu, \"peak_bytes\": %zu, \"allocations\": "
             "%zu, "
-            "\"refusals\": %zu, \"passed_on\": %zu, \"mapped\": %zu, \"path\": ",
+            "\"refusals\": %zu, \"passed_on\": %zu, \"mapped\": %zu, \"failure\": ",
             i == 0 ? "" : ",", tier.name, its.ratio, its.allocated, its.peak, its.allocations, its.refusals,
             its.passed_on, mapped_in(tier));
+        if (its.last_failure != nullptr)
+            lines.add(
+                "{\"what\": \"%s\", \"error\": \"%s\", \"text\": \"%s\", \"times\": %zu, \"lasting\": %s}",
+                its.last_failure, name_of(its.last_error), text_of(its.last_error), its.failures,
+                its.has_failed != 0 ? "true" : "false");
+        else
+            lines.add("null");
+        lines.add(", \"path\": ");
         add_quoted(lines, tier.path);
         lines.add("}");
     }
