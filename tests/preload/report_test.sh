@@ -35,6 +35,21 @@ expect "a report that cannot be written" \
 export MEMKIND_MEM_TIERING_REPORT=1
 expect "lines on stderr" 4 "$(under "$tiers" "$leave" 1 1 2>&1 >/dev/null | wc -l)"
 
+# Programs that close stderr before they end, as all of coreutils do, and one that has a file of its own under its number.
+expect "sort, which closes stderr" "# libmemtier: bytes per tier of sort" \
+    "$(under "$tiers" sort /dev/null 2>&1 | head -n 1 | cut -d' ' -f1-7)"
+closes="
+import os
+os.closerange(0, CLOSED)
+own = [os.open('$dir/own%d' % n, os.O_WRONLY | os.O_CREAT) for n in range(3)]
+assert own == [0, 1, 2]"
+expect "a file with stderr's number" "4 lines" "$(under "$tiers" /usr/bin/python3 -c "${closes/CLOSED/3}" 2>&1 | wc -l) lines"
+expect "a file with stderr's number, nothing else open" "0 lines" "$(under "$tiers" /usr/bin/python3 -c "${closes/CLOSED/65536}" 2>&1 | wc -l) lines"
+expect "nothing in the program's own files" "" "$(cat "$dir"/own*)"
+expect "no stderr from the start" "" "$(under "$tiers" "$leave" 1 1 2>&- </dev/null)"
+open_files() { "$@" sh -c 'ls /proc/self/fd' 2>/dev/null | sort -n | tr '\n' ' '; }
+expect "a program after exec has no descriptor of the report's" "$(open_files env)" "$(open_files under "$tiers" env -u LD_PRELOAD)"
+
 # JSON, by the path's end or by the format; allocations, refusals and what was passed on.
 small="KIND:NODES:0,SIZE_LIMIT:16M;KIND:DRAM;POLICY:CAPACITY_ORDER"
 unset MEMKIND_MEM_TIERING_REPORT

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/files.hpp"
 #include "src/log.hpp"
 #include "tiering/preload/tiers_in_use.hpp"
 
@@ -53,6 +55,38 @@ struct Wishes {
 };
 constinit Wishes wishes = {};
 
+// The process's stderr as it was at the start. Many programs close theirs before they end (coreutils look for errors of
+// writing so), and some then have a file of their own under its number, which is not to be written to.
+struct KeptStderr {
+    int descriptor = -1;  // ours, out of the program's way, which may close it all the same
+    dev_t device = 0;     // what it is
+    ino_t inode = 0;
+};
+constinit KeptStderr kept_stderr;
+
+bool is_kept_stderr(int descriptor) {
+    struct stat status;
+    return descriptor >= 0 && fstat(descriptor, &status) == 0 && status.st_dev == kept_stderr.device &&
+           status.st_ino == kept_stderr.inode;
+}
+
+void keep_stderr() {
+    struct stat status;
+    if (fstat(STDERR_FILENO, &status) != 0)
+        return;
+    kept_stderr.device = status.st_dev;
+    kept_stderr.inode = status.st_ino;
+    kept_stderr.descriptor = move_descriptor_up(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+}
+
+void write_to_stderr(const char* text, std::size_t length) {
+    for (const int descriptor : {kept_stderr.descriptor, STDERR_FILENO})
+        if (is_kept_stderr(descriptor)) {
+            write_all(descriptor, text, length);
+            return;
+        }
+}
+
 // The path with %p replaced by the process id, so that the processes of one command do not overwrite each other's report.
 void expand_process_id(const char* pattern, char* path, std::size_t size) {
     Lines out(path, size);
@@ -73,7 +107,7 @@ void write_report() {
     const std::size_t length =
         wishes.json ? format_json_report(text, sizeof text) : format_report(text, sizeof text);
     if (wishes.to_stderr) {
-        write_all(STDERR_FILENO, text, length);
+        write_to_stderr(text, length);
     } else {
         char path[PATH_MAX];
         expand_process_id(wishes.pattern, path, sizeof path);
@@ -135,6 +169,8 @@ __attribute__((constructor)) void at_start() {
     const char* const format = secure_getenv(kFormatVariable);
     wishes.json = format != nullptr ? strcmp(format, "json") == 0
                                     : length > 5 && strcmp(where + length - 5, ".json") == 0;
+    if (wishes.to_stderr)
+        keep_stderr();
     wishes.wanted = true;
     if (const char* const signal = secure_getenv(kSignalVariable); signal != nullptr && signal[0] != '\0')
         report_on_signal(signal);
