@@ -191,7 +191,7 @@ TEST(NodeKinds, AreCheckedInAMomentAndWithoutTakingMemory) {
 // hwloc describes the other machine: a process that runs on two sockets with a CXL node each, and a kernel
 // with one node, which refuses to bind to nodes that it does not have.
 TEST(NodeKinds, WorkUnboundOnNodesThatTheKernelDoesNotHave) {
-    const std::string file = std::string(TERRACE_TOPOLOGIES) + "/no_hmat.xml";
+    const std::string file = TERRACE_TOPOLOGIES "/no_hmat.xml";
     EXPECT_EQ(run_with({{"HWLOC_XMLFILE", file.c_str()}},
                        [] {
                            if (memkind_check_available(MEMKIND_HBW) != 0)
