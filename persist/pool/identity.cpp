@@ -16,6 +16,8 @@
 namespace terrace::persist {
 namespace {
 
+constexpr uint64_t kTail = sizeof(uint64_t) - 1;  // a name may reach into the next piece
+
 // Whether any was there. Names may lie at odd addresses, in packed structures.
 bool replace_identity(char* bytes, uint64_t count, uint64_t old_identity, uint64_t new_identity) {
     bool found = false;
@@ -63,7 +65,6 @@ int for_each_piece(int file, const Region& region, uint64_t most, Visit visit) {
 
 int replace_in_region(int file, const Region& region, const Superblock& superblock, char* buffer,
                       uint64_t buffer_bytes, bool after_crash) {
-    constexpr uint64_t kTail = sizeof(uint64_t) - 1;  // a word may reach into the next piece
     return for_each_piece(file, region, buffer_bytes - kTail, [&](uint64_t offset, uint64_t bytes) {
         bytes = std::min(bytes + kTail, region.end - offset);
         if (int error = medium::read_file(file, buffer, bytes, offset))
@@ -112,17 +113,63 @@ int give_new_identity(int file, const char* path, const Regions& regions, Superb
     return replace_everywhere(file, path, regions, superblock, false);
 }
 
-void give_new_identity_in_memory(char* base, int file, const Regions& regions, Superblock& superblock) {
-    const uint64_t former = superblock.identity_low;
-    superblock.identity_low = random_identity();
-    for (uint32_t i = 0; i < regions.count(); ++i) {
-        const Region& region = regions[i];
-        (void)!for_each_piece(file, region, region.end, [&](uint64_t offset, uint64_t bytes) {
-            replace_identity(base + offset, std::min(bytes + sizeof former, region.end - offset), former,
-                             superblock.identity_low);
-            return 0;
-        });
+namespace {
+
+struct Renaming {
+    char* base;
+    const Regions& regions;
+    uint64_t former;  // 0: none, no crash left its replacement undone
+    uint64_t began;
+    uint64_t is;
+
+    void in_region(const Region& region, uint64_t offset, uint64_t bytes) const {
+        bytes = std::min(bytes + kTail, region.end - offset);
+        if (former != 0) {
+            replace_identity(base + offset, bytes, former, began);
+            replace_torn_identities(base + offset, bytes, former, began);
+        }
+        if (is != began)
+            replace_identity(base + offset, bytes, began, is);
     }
+};
+
+// Written pages of the mapping may be holes of the file: the log was replayed into them.
+int rename_in_written_pages(void* context, uint64_t offset, uint64_t bytes) {
+    const auto& renaming = *static_cast<const Renaming*>(context);
+    for (uint32_t i = 0; i < renaming.regions.count(); ++i) {
+        const Region& region = renaming.regions[i];
+        const uint64_t begin = std::max(offset, region.pages_offset);
+        const uint64_t end = std::min(offset + bytes, region.end);
+        if (begin < end)
+            renaming.in_region(region, begin, end - begin);
+    }
+    return 0;
+}
+
+}  // namespace
+
+int tell_apart_in_memory(const Mapping& mapping, int file, const Regions& regions, Superblock& superblock,
+                         bool (*is_taken)(uint64_t identity)) {
+    Renaming renaming{mapping.base, regions, superblock.former_identity, superblock.identity_low,
+                      superblock.identity_low};
+    if (is_taken(renaming.began))
+        renaming.is = random_identity();
+    if (renaming.former == 0 && renaming.is == renaming.began)
+        return 0;
+    superblock.former_identity = 0;
+    superblock.identity_low = renaming.is;
+    if (int error = visit_written_pages(mapping, rename_in_written_pages, &renaming))
+        return error;
+    for (uint32_t i = 0; i < regions.count(); ++i) {
+        const int error =
+            for_each_piece(file, regions[i], regions[i].end, [&](uint64_t offset, uint64_t bytes) {
+                renaming.in_region(regions[i], offset, bytes);
+                return 0;
+            });
+        if (error != 0)
+            return error;
+    }
+    return 0;
 }
 
 }  // namespace terrace::persist

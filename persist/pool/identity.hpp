@@ -6,6 +6,7 @@
 
 #include "persist/pool/format/regions.hpp"
 #include "persist/pool/format/superblock.hpp"
+#include "persist/pool/working_copy/mapping.hpp"
 
 namespace terrace::persist {
 
@@ -16,7 +17,10 @@ namespace terrace::persist {
 [[nodiscard]] int finish_new_identity(int file, const char* path, const Regions& regions,
                                       Superblock& superblock);
 
-// For a copy that is opened for reading only: in memory.
-void give_new_identity_in_memory(char* base, int file, const Regions& regions, Superblock& superblock);
+// For a pool that is opened for reading only or copy-on-write: in memory, what would be done in the file. First what a crash
+// left undone is finished, then, if `is_taken(identity)`, another identity is given. 0 or an errno.
+// REQUIRES: the log was replayed into the mapping, which nobody else uses yet.
+[[nodiscard]] int tell_apart_in_memory(const Mapping& mapping, int file, const Regions& regions,
+                                       Superblock& superblock, bool (*is_taken)(uint64_t identity));
 
 }  // namespace terrace::persist

@@ -5,8 +5,10 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "persist/flush/pool_stores.hpp"
 #include "persist/pool/direct_store.hpp"
@@ -59,9 +61,26 @@ int sync(const void* address, size_t size) {
 constexpr terrace_pool_stores kTable = {
     TERRACE_POOL_STORES_VERSION, any_pool_is_open, find, flush, drain_all, persist, sync};
 
+// Differs as soon as a library was loaded or unloaded. Never 0. Cost: a lock and a call, where a dlopen that finds nothing
+// searches the file system.
+uint64_t libraries_loaded_so_far() {
+    uint64_t number = 0;
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, size_t, void* result) {
+            *static_cast<uint64_t*>(result) = info->dlpi_adds + info->dlpi_subs + 1;
+            return 1;
+        },
+        &number);
+    return number;
+}
+
 }  // namespace
 
 void tell_libpmem_of_pools() {
+    static constinit std::atomic<uint64_t> told_at{0};
+    const uint64_t now = libraries_loaded_so_far();
+    if (told_at.load(std::memory_order_acquire) == now)
+        return;
     using Mind = void (*)(const terrace_pool_stores*);
     struct Listener {
         Mind mind;  // nullptr: loaded after this library, or where its names are not seen from here
@@ -81,6 +100,7 @@ void tell_libpmem_of_pools() {
         if (library != nullptr)
             dlclose(library);
     }
+    told_at.store(now, std::memory_order_release);
     errno = saved_errno;
 }
 

@@ -138,8 +138,14 @@ void fill_with_objects(Pool& pool) {
     }
 }
 
-// Fills in what an open pool knows about its medium, and finds its regions.
-int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblock, const Mapping& mapping) {
+bool is_identity_of_open_pool(uint64_t identity) {
+    return pool_with_identity(identity) != nullptr;
+}
+
+// Fills in what an open pool knows about its medium. REQUIRES: `regions` are those of a pool that may be written; of one
+// that may not they are found here, once its log was replayed.
+int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblock, const Mapping& mapping,
+                const Regions& regions) {
     pool.superblock = superblock;
     pool.access = opened.access;
     pool.mapping = mapping;
@@ -155,8 +161,8 @@ int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblo
             return fail(error, "%s: cannot be read: %s", opened.path, strerror(error));
     }
     if (opened.access == Access::kReadWrite) {
-        if (int error = read_regions(opened, superblock, pool.media.regions))
-            return error;
+        for (uint32_t i = 0; i < regions.count(); ++i)
+            pool.media.regions.add(regions[i]);
         if (mapping.is_anonymous && mapping.home != nullptr)
             fill_with_objects(pool);
         return 0;
@@ -164,47 +170,43 @@ int start_media(Pool& pool, const OpenedFile& opened, const Superblock& superblo
     if (int error = replay_in_memory(opened, superblock, mapping.base))
         return error;
     const auto* page = reinterpret_cast<const RootPage*>(mapping.base + kRootOffset);
-    return find_regions(opened, *page, superblock, pool.media.regions);
+    if (int error = find_regions(opened, *page, superblock, pool.media.regions))
+        return error;
+    return tell_apart_in_memory(mapping, opened.file, pool.media.regions, pool.superblock,
+                                is_identity_of_open_pool);
 }
 
 // A copy of a pool that is open here gets an identity of its own, so that names lead to the right one.
-int tell_apart(const OpenedFile& opened, Superblock& superblock) {
-    if (opened.access != Access::kReadWrite)
-        return 0;  // done in memory, once it is mapped
-    const bool is_unfinished = superblock.former_identity != 0;
-    if (!is_unfinished && pool_with_identity(superblock.identity_low) == nullptr)
-        return 0;
-    Regions regions;
-    if (int error = read_regions(opened, superblock, regions))
-        return error;
-    return is_unfinished ? finish_new_identity(opened.file, opened.path, regions, superblock)
-                         : give_new_identity(opened.file, opened.path, regions, superblock);
+int tell_apart(const OpenedFile& opened, const Regions& regions, Superblock& superblock) {
+    if (superblock.former_identity != 0)
+        return finish_new_identity(opened.file, opened.path, regions, superblock);
+    if (is_identity_of_open_pool(superblock.identity_low))
+        return give_new_identity(opened.file, opened.path, regions, superblock);
+    return 0;
 }
 
 }  // namespace
 
 Pool* start_pool(const OpenedFile& opened, Superblock& superblock, uint64_t last_sequence) {
-    if (tell_apart(opened, superblock) != 0)
-        return nullptr;
     uint64_t bytes = 0;
     Regions regions;
-    if (opened.access == Access::kReadWrite ? read_regions(opened, superblock, regions) != 0
-                                            : file_bytes_of(opened, bytes) != 0)
-        return nullptr;
-    if (opened.access == Access::kReadWrite)
+    if (opened.access == Access::kReadWrite) {
+        if (read_regions(opened, superblock, regions) != 0 || tell_apart(opened, regions, superblock) != 0)
+            return nullptr;
         bytes = regions.end();
+    } else if (file_bytes_of(opened, bytes) != 0) {
+        return nullptr;
+    }
     Mapping mapping;
     if (map_pool_file(opened.file, opened.path, bytes, mapping, opened.access == Access::kReadWrite) != 0)
         return nullptr;
     Pool* pool = new (mapping.base - kPoolStructBytes) Pool{};
-    int error = start_media(*pool, opened, superblock, mapping);
+    int error = start_media(*pool, opened, superblock, mapping, regions);
     if (error != 0) {
         unmap_pool_file(mapping);
         errno = error;
         return nullptr;
     }
-    if (superblock.former_identity != 0 || pool_with_identity(superblock.identity_low) != nullptr)
-        give_new_identity_in_memory(mapping.base, opened.file, pool->media.regions, pool->superblock);
     if (getrandom(&pool->run_id, sizeof pool->run_id, 0) != sizeof pool->run_id)
         pool->run_id = reinterpret_cast<uintptr_t>(pool) ^ static_cast<uint64_t>(getpid()) << 32;
     pool->run_id = (pool->run_id | 4) & ~1ull;

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <thread>
 
+#include "persist/pool/format/media_layout.hpp"
 #include "persist/pool/medium.hpp"
 #include "tests/persist/engine_support.hpp"
 
@@ -391,6 +392,43 @@ TEST_P(Beyond, AReaderOfACopyTellsItApartInMemory) {
     EXPECT_TRUE(read_file(copy_path()) == image);
 }
 
+TEST_P(Beyond, AReaderOfACopyFindsNamesThatAreOnlyInItsLog) {
+    struct Large {
+        char unused[100000];
+        PMEMoid name;
+    };
+    create();
+    auto* const list = root<ListRoot>();
+    ASSERT_EQ(pmemobj_zalloc(pool_, &list->first, sizeof(Large), 1), 0);
+    std::string image = read_file(path_);
+    auto* const large = static_cast<Large*>(pmemobj_direct(list->first));
+    TX_BEGIN(pool_) {
+        TX_ADD_DIRECT(&large->name);
+        large->name = list->first;
+    }
+    TX_END
+    // As after a power loss that left the record and not its home, which is a hole of the file.
+    image.replace(kLogOffset, 1 << 20, read_file(path_), kLogOffset, 1 << 20);
+    // Not in memory, where reading a hole fills it.
+    const std::string path = ::testing::TempDir() + "terrace-copy-" + std::to_string(getpid());
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ASSERT_EQ(ftruncate(file, static_cast<off_t>(image.size())), 0);
+    const std::string hole(kPageBytes, '\0');
+    for (size_t at = 0; at < image.size(); at += kPageBytes) {
+        if (image.compare(at, kPageBytes, hole) != 0) {
+            ASSERT_EQ(pwrite(file, &image[at], kPageBytes, static_cast<off_t>(at)), kPageBytes);
+        }
+    }
+    ::close(file);
+    PMEMobjpool* copy = pmemobj_xopen(path.c_str(), "test", POBJ_OPEN_READ_ONLY);
+    ASSERT_NE(copy, nullptr) << pmemobj_errormsg();
+    const auto* copied = static_cast<ListRoot*>(pmemobj_direct(pmemobj_root(copy, 0)));
+    EXPECT_EQ(pmemobj_pool_by_oid(copied->first), copy);
+    EXPECT_EQ(pmemobj_pool_by_oid(static_cast<Large*>(pmemobj_direct(copied->first))->name), copy);
+    pmemobj_close(copy);
+    unlink(path.c_str());
+}
+
 TEST_P(Beyond, ACrashWhileACopyIsToldApartIsFinishedByTheNextOpen) {
     create();
     make_list(pool_, root<ListRoot>());
@@ -419,11 +457,15 @@ TEST_P(Beyond, ACrashWhileACopyIsToldApartIsFinishedByTheNextOpen) {
             _exit(pmemobj_open(copy_path().c_str(), "test") != nullptr ? 1 : 2);
         });
         ASSERT_NE(WEXITSTATUS(status), 2);
-        PMEMobjpool* copy = pmemobj_open(copy_path().c_str(), "test");
-        ASSERT_NE(copy, nullptr) << event << " " << pmemobj_errormsg();
-        auto* copied = static_cast<ListRoot*>(pmemobj_direct(pmemobj_root(copy, 0)));
-        EXPECT_EQ(sum_of_list(copy, copied), 45u) << event;
-        pmemobj_close(copy);
+        for (const unsigned flags : {POBJ_OPEN_READ_ONLY, POBJ_OPEN_COPY_ON_WRITE, 0u}) {
+            PMEMobjpool* copy = pmemobj_xopen(copy_path().c_str(), "test", flags);
+            if (copy == nullptr && flags != 0 && errno == EINVAL)
+                continue;  // a copy of the superblock is torn, which only a writer may repair
+            ASSERT_NE(copy, nullptr) << event << " " << pmemobj_errormsg();
+            auto* copied = static_cast<ListRoot*>(pmemobj_direct(pmemobj_root(copy, 0)));
+            EXPECT_EQ(sum_of_list(copy, copied), 45u) << event << " with flags " << flags;
+            pmemobj_close(copy);
+        }
         if (WEXITSTATUS(status) == 1 || HasFailure())
             break;
     }

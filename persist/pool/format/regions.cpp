@@ -52,7 +52,7 @@ bool Regions::start(uint64_t first_begin, const uint64_t* ends, uint64_t count) 
 }
 
 void Regions::add(const Region& region) {
-    REQUIRES(count() < kMostRegions && region.begin == end());
+    REQUIRES(count() < kMostRegions && (count() == 0 || region.begin == end()));
     const uint32_t count = count_.load(std::memory_order_relaxed);
     regions_[count] = region;
     count_.store(count + 1, std::memory_order_release);

@@ -43,7 +43,7 @@ class Regions {
   public:
     // Takes the places from the superblock and the root page. False when they contradict each other.
     [[nodiscard]] bool start(uint64_t first_begin, const uint64_t* ends, uint64_t count);
-    // REQUIRES: one thread at a time; region.begin == end().
+    // REQUIRES: one thread at a time; region.begin == end(), unless it is the first.
     void add(const Region& region);
 
     uint32_t count() const { return count_.load(std::memory_order_acquire); }
