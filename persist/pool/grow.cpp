@@ -66,6 +66,9 @@ int extend_locked(Pool& pool, uint64_t bytes) {
         if (int error = extend_mapping(pool.media.file, "the pool", region.end, pool.mapping))
             return error;
     }
+    if (!pool.heap.reach(region.end))
+        return fail(ENOMEM, "no memory for what a pool of %llu bytes needs",
+                    static_cast<unsigned long long>(region.end));
     if (int error = commit_region(pool, region))
         return error;
     pool.media.regions.add(region);

@@ -1,6 +1,7 @@
 // See extent_heap.hpp. Bins: one for each length up to 32 pages, then eight to each doubling. Within a bin
 // the search is first fit over a few entries; every extent in a later bin fits a plain request. The tag array
-// is mapped without reservation: a page of it costs DRAM only when a tag on it is written.
+// has addresses for all that the pool may grow to, and memory for what it has: the kernel counts memory that could be
+// written (RLIMIT_DATA, vm.overcommit_memory=2). A page of it costs DRAM only when a tag on it is written.
 #include "persist/pool/heap/extent_heap.hpp"
 
 #include <sys/mman.h>
@@ -14,20 +15,28 @@ namespace terrace::persist {
 
 bool ExtentHeap::start(const Regions& regions, uint64_t most_pages) {
     regions_ = &regions;
-    page_count_ = most_pages;
-    void* memory = mmap(nullptr, (most_pages + 1) * sizeof(PageInfo), PROT_READ | PROT_WRITE,
+    page_count_ = 0;
+    most_pages_ = most_pages;
+    void* memory = mmap(nullptr, most_pages * sizeof(PageInfo), PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return false;
     pages_ = static_cast<PageInfo*>(memory);
     for (uint32_t& head : heads_)
         head = kNone;
+    return reach(regions.end() / kPageBytes);
+}
+
+bool ExtentHeap::reach(uint64_t pages) {
+    if (pages > most_pages_ || mprotect(pages_, pages * sizeof(PageInfo), PROT_READ | PROT_WRITE) != 0)
+        return false;
+    page_count_ = std::max(page_count_, pages);
     return true;
 }
 
 void ExtentHeap::stop() {
     if (pages_ != nullptr)
-        munmap(pages_, (page_count_ + 1) * sizeof(PageInfo));
+        munmap(pages_, most_pages_ * sizeof(PageInfo));
     pages_ = nullptr;
 }
 

@@ -34,6 +34,9 @@ class ExtentHeap {
 
     // `most_pages`: the number of the last page that there may ever be, plus one.
     [[nodiscard]] bool start(const Regions& regions, uint64_t most_pages);
+    // Memory for the tags of the first `pages` pages, before the last of them are part of the pool. False, and nothing
+    // changed, when there is none.
+    [[nodiscard]] bool reach(uint64_t pages);
     void stop();
 
     PageInfo& info(uint64_t page) { return pages_[page]; }
@@ -58,7 +61,8 @@ class ExtentHeap {
 
     const Regions* regions_ = nullptr;
     PageInfo* pages_ = nullptr;
-    uint64_t page_count_ = 0;
+    uint64_t page_count_ = 0;  // that have memory
+    uint64_t most_pages_ = 0;
     uint64_t free_pages_ = 0;
     uint32_t heads_[kBins];
     uint64_t used_bins_[(kBins + 63) / 64] = {};

@@ -80,6 +80,11 @@ void Heap::stop() {
     loaded_ = nullptr;
 }
 
+bool Heap::reach(uint64_t bytes) {
+    LockGuard guard(lock_);
+    return extents_.reach(bytes / kPageBytes);
+}
+
 // REQUIRES: the slab has a free place.
 uint32_t Heap::take_place(Slab& slab) {
     for (uint32_t word = 0;; ++word) {

@@ -65,6 +65,8 @@ class Heap {
     [[nodiscard]] bool start(const PoolHome& pool, uint64_t most_bytes, Commit commit, Grow grow,
                              void* context);
     void stop();
+    // Memory for the tags of the first `bytes` of the pool, before it grows to so many. False when there is none.
+    [[nodiscard]] bool reach(uint64_t bytes);
 
     // A block that nobody else has; offset 0 when the heap is full. `alignment` a power of two. `arena`: a
     // number from 1 to arena_count(); 0: the thread's own. `is_exact`: usable_bytes of a small object shall be `bytes`, as long
