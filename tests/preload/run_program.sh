@@ -1,19 +1,26 @@
 #!/bin/bash
-# run_program.sh LIBRARY_DIR SCRIPT [LIBRARY]: runs what SCRIPT describes without and with LIBRARY preloaded (libmemtier,
-# over DRAM and a file tier, or libautohbw, from 1 KiB on), and compares output and exit status. Exit: 0 same, 1 different
-# or not really preloaded, 77 the program is not installed. VERBOSE=1 in the environment shows the output, too.
+# run_program.sh LIBRARY_DIR SCRIPT [CONFIGURATION…]: runs what SCRIPT describes without anything preloaded, and then in each
+# CONFIGURATION, and compares output and exit status. Exit: 0 same, 1 different or not really preloaded, 77 the program is
+# not installed. VERBOSE=1 in the environment shows the output, too. A configuration is one of
+#   files      libmemtier over DRAM and a file tier
+#   nodes      libmemtier over the first and the last NUMA node with memory; over DRAM and node 0 where that is the same
+#   autohbw    libautohbw, from 1 KiB on
+#   KIND:…     libmemtier over the tiers of this string for MEMKIND_MEM_TIERS
+# Without any: files and nodes.
 #
 # A SCRIPT sets `needs` (commands) and `packages` (Debian's), and defines run(), which is called twice, each time in an
 # empty directory of the same name. It uses these words:
-#   tiered CMD …        runs CMD, preloaded in the second round
+#   tiered CMD …        runs CMD, preloaded but for the first round
 #   start_server CMD …  the same in the background; log in server.log; stopped at the end whatever happens
 #   wait_until CMD …    waits until CMD succeeds, for 60 seconds
 #   stop_server SIGNAL  ends the server and waits for it
 #   as_nobody           put in front of a command: run it as an ordinary user when the test runs as root
+#   long                succeeds when there is time (TERRACE_NIGHTLY=1): for what takes more than some seconds
 set -u
 library_dir=$1
 script=$2
-library=${3:-libmemtier}
+shift 2
+[ $# -gt 0 ] || set -- files nodes
 name=$(basename "$script" .sh)
 # Programs must not see a reader's own settings.
 unset LD_PRELOAD MEMKIND_MEM_TIERS MEMKIND_MEM_THRESHOLDS MEMKIND_MEM_TIERING_REPORT MEMKIND_HBW_NODES
@@ -39,27 +46,48 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 mkdir "$dir/lib" "$dir/tier" "$dir/reports"
-cp -L "$library_dir/$library.so.0" "$library_dir"/libmemkind.so.0 "$dir/lib/" || exit 1
+cp -L "$library_dir"/lib{memtier,autohbw,memkind}.so.0 "$dir/lib/" || exit 1
 chmod 755 "$dir" "$dir/lib"
 chmod 1777 "$dir/tier" "$dir/reports"
 round=plain
 
-preload_in_second_round() {
-    [ "$round" = tiered ] || return 0
-    case $library in
-        libmemtier)
-            export MEMKIND_MEM_TIERS="KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$dir/tier,RATIO:4;POLICY:STATIC_RATIO" ;;
-        libautohbw)
-            export MEMKIND_HBW_NODES=0 AUTO_HBW_SIZE=1K AUTO_HBW_LOG=-1 ;;
+# The nodes that have memory, as 0 or 0-3,5; all of it where the kernel does not say.
+nodes_with_memory() { cat /sys/devices/system/node/has_memory 2>/dev/null || echo 0; }
+
+tiers_of() {
+    local nodes first last
+    case $1 in
+        files) echo "KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$dir/tier,PMEM_SIZE_LIMIT:2G,RATIO:4;POLICY:STATIC_RATIO" ;;
+        nodes)
+            nodes=$(nodes_with_memory)
+            first=${nodes%%[-,]*} last=${nodes##*[-,]}
+            if [ "$first" = "$last" ]; then
+                echo "KIND:DRAM,RATIO:1;KIND:NODES:$first,RATIO:4;POLICY:STATIC_RATIO"
+            else
+                echo "KIND:NODES:$first,RATIO:1;KIND:NODES:$last,RATIO:4;POLICY:STATIC_RATIO"
+            fi ;;
+        *) echo "$1" ;;
     esac
-    export MEMKIND_MEM_TIERING_REPORT="$dir/reports/%p"
-    export LD_PRELOAD="$dir/lib/$library.so.0"
 }
 
-tiered() { (preload_in_second_round; exec "$@"); }
+preload() {
+    case $round in
+        plain) return ;;
+        autohbw)
+            export MEMKIND_HBW_NODES=0 AUTO_HBW_SIZE=1K AUTO_HBW_LOG=-1 LD_PRELOAD="$dir/lib/libautohbw.so.0" ;;
+        *)
+            MEMKIND_MEM_TIERS=$(tiers_of "$round")
+            export MEMKIND_MEM_TIERS LD_PRELOAD="$dir/lib/libmemtier.so.0" ;;
+    esac
+    export MEMKIND_MEM_TIERING_REPORT="$dir/reports/%p"
+}
+
+long() { [ "${TERRACE_NIGHTLY-}" = 1 ]; }
+
+tiered() { (preload; exec "$@"); }
 
 start_server() {
-    (preload_in_second_round; exec "$@") >server.log 2>&1 &
+    (preload; exec "$@") >server.log 2>&1 &
     server=$!
 }
 
@@ -77,8 +105,8 @@ wait_until() {
 }
 
 stop_server() {
-    if [ "$round" = tiered ] && ! grep -q "$dir/lib/$library" "/proc/$server/maps"; then
-        echo "the server does not have $library in its memory"
+    if [ "$round" != plain ] && ! grep -q "$dir/lib/lib" "/proc/$server/maps"; then
+        echo "the server does not have the library in its memory"
     fi
     kill "-$1" "$server"
     wait "$server"
@@ -94,39 +122,45 @@ as_nobody() {
     fi
 }
 
+# play ROUND: leaves output and the server's log in $dir/output and $dir/server.log
 play() {
     round=$1
+    rm -rf "$dir/work" "$dir/server.log" "$dir"/reports/*
     mkdir "$dir/work" && chmod 1777 "$dir/work" && cd "$dir/work" || exit 1
     (
         trap '[ -n "$server" ] && kill -KILL "$server" 2>/dev/null' EXIT
         run
-    ) >"$dir/$round.output" 2>&1 </dev/null
-    echo "exit status $?" >>"$dir/$round.output"
-    [ -f server.log ] && mv server.log "$dir/$round.server.log"
+    ) >"$dir/output" 2>&1 </dev/null
+    echo "exit status $?" >>"$dir/output"
+    [ -f server.log ] && mv server.log "$dir/server.log"
     cd "$dir" && rm -rf "$dir/work"
 }
 
 play plain
-play tiered
+if [ "$(tail -n 1 "$dir/output")" != "exit status 0" ]; then
+    echo "FAILED: $name does not even run without us:"
+    tail -n 30 "$dir/output"
+    exit 1
+fi
+mv "$dir/output" "$dir/plain"
 
-# Bytes that some process of the second round had in the second tier at some time.
-in_second_tier=$(cat "$dir"/reports/* 2>/dev/null | awk '$1 == 1 { bytes += $5 } END { printf "%d", bytes }')
-
-if [ "$(tail -n 1 "$dir/plain.output")" != "exit status 0" ]; then
-    echo "FAILED: $name does not even run without $library:"
-    tail -n 30 "$dir/plain.output"
-    exit 1
-fi
-if ! diff "$dir/plain.output" "$dir/tiered.output" >"$dir/difference"; then
-    echo "FAILED: $name answers differently with $library ('<' without, '>' with):"
-    head -n 60 "$dir/difference"
-    [ -f "$dir/tiered.server.log" ] && echo "the server's log:" && tail -n 30 "$dir/tiered.server.log"
-    exit 1
-fi
-if [ "$in_second_tier" -eq 0 ]; then
-    echo "FAILED: no process of $name reported a byte in the second tier: was $library preloaded at all?"
-    exit 1
-fi
-[ -n "${VERBOSE-}" ] && cat "$dir/tiered.output"
-echo "$name: $(wc -l <"$dir/plain.output") lines of output, the same with $library;" \
-    "$(ls "$dir/reports" | wc -l) processes reported, their peaks in the second tier sum to $in_second_tier bytes"
+failed=0
+for configuration; do
+    play "$configuration"
+    # Bytes that some process had in the second tier at some time.
+    in_second_tier=$(cat "$dir"/reports/* 2>/dev/null | awk '$1 == 1 { bytes += $5 } END { printf "%d", bytes }')
+    if ! diff "$dir/plain" "$dir/output" >"$dir/difference"; then
+        echo "FAILED: $name answers differently under $configuration ('<' without, '>' with it):"
+        head -n 60 "$dir/difference"
+        [ -f "$dir/server.log" ] && echo "the server's log:" && tail -n 30 "$dir/server.log"
+        failed=1
+    elif [ "$in_second_tier" -eq 0 ]; then
+        echo "FAILED: no process of $name reported a byte in the second tier of $configuration: was it preloaded at all?"
+        failed=1
+    else
+        echo "$name: $(wc -l <"$dir/plain") lines of output, the same under $configuration;" \
+            "$(ls "$dir/reports" | wc -l) processes reported, their peaks in the second tier sum to $in_second_tier bytes"
+    fi
+done
+[ -n "${VERBOSE-}" ] && cat "$dir/plain"
+exit $failed
