@@ -43,7 +43,8 @@ PMEMobjpool* pmemobj_xopen(const char* path, const char* layout, unsigned flags)
  * Grows an open pool and its file, durably. Other threads go on working; no address changes.
  *   bytes  by how much, at least; rounded up to whole pages, and to 2 MiB
  * A pool grows 63 times at most, to 16 TiB at most, and while it is open into the addresses that were set aside when it was
- * opened: the larger of 256 GiB and eight times its size, less where the address space is limited.
+ * opened: the larger of 256 GiB (16 GiB when 64 pools or more were open by then) and eight times its size, less where
+ * the address space is limited.
  * Returns 0, or -1 with errno and nothing changed: EINVAL for 0 bytes; ENOSPC, EFBIG, EDQUOT when the file system has no
  * room; ENOMEM when one of the limits above is reached; EROFS, EPERM for a pool that this process cannot change.
  * Cost: sets the space aside on the file system, two syncs, one commit.

@@ -25,7 +25,8 @@ extern "C" {
  *   mode      permissions of the new file, as for open(2)
  * Returns the pool, which the caller closes with pmemobj_close, or NULL:
  *   EEXIST    the file exists
- *   EINVAL    a size under PMEMOBJ_MIN_POOL, a layout too long
+ *   EINVAL    a size under PMEMOBJ_MIN_POOL or over 16 TiB, a layout too long
+ *   EMFILE    1,024 pools are open in this process, or more files than it may have
  *   ENOSPC    the file system is full
  *   and what open(2), flock(2), mmap(2) and fallocate(2) say
  * After a failure no new file is left behind.

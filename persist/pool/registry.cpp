@@ -160,6 +160,10 @@ bool is_open(const Pool* pool, uint64_t registration) {
     return false;
 }
 
+uint32_t open_pool_count() {
+    return g_open.load(std::memory_order_relaxed);
+}
+
 bool any_pool_is_open() {
     return g_open.load(std::memory_order_acquire) != 0;
 }

@@ -20,6 +20,7 @@ void update_registered_bytes(const Pool& pool);  // after it has grown
 // Whether this pool is open, and has been since the registration of that number (Pool::registration).
 [[nodiscard]] bool is_open(const Pool* pool, uint64_t registration);
 [[nodiscard]] bool any_pool_is_open();
+uint32_t open_pool_count();
 // The pool with the lowest address that has a byte in [address, address + size); null for none.
 [[nodiscard]] Pool* first_pool_in(const void* address, uint64_t size);
 

@@ -4,6 +4,9 @@
 
 #include <libpmemobj/beyond.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "tests/persist/api_pool.hpp"
 
 namespace terrace::persist::test {
@@ -57,6 +60,39 @@ TEST_P(Limits, APoolTakesLittleMoreDataThanItsSize) {
 #endif
     const PoolFile file(GetParam());
     EXPECT_EQ(status_with_limit(RLIMIT_DATA, 128 * kMiB, [&] { return use_and_grow(file.path()); }), 0);
+}
+
+TEST(ManyPools, AThousandSmallPoolsCanBeOpenTogether) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer takes most of the addresses";
+#endif
+    constexpr int kPools = 1000;
+    struct rlimit files;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+    if (files.rlim_max < 2 * kPools)
+        GTEST_SKIP() << "this process may open " << files.rlim_max << " files only";
+    const struct rlimit wanted = {std::max<rlim_t>(files.rlim_cur, 2 * kPools), files.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &wanted), 0);
+    int sparse = 0;
+    ASSERT_EQ(pmemobj_ctl_set(nullptr, "fallocate.at_create", &sparse), 0);
+    std::vector<std::unique_ptr<PoolFile>> paths;
+    std::vector<PMEMobjpool*> pools;
+    for (int i = 0; i < kPools; ++i) {
+        paths.push_back(std::make_unique<PoolFile>(Place::kMemory));
+        PMEMobjpool* const pool = pmemobj_create(paths.back()->path(), kLayout, PMEMOBJ_MIN_POOL, 0600);
+        ASSERT_NE(pool, nullptr) << i << ": " << pmemobj_errormsg();
+        pools.push_back(pool);
+    }
+    for (PMEMobjpool* const pool : pools) {
+        const PMEMoid oid = pmemobj_root(pool, 8);
+        EXPECT_EQ(pmemobj_pool_by_oid(oid), pool);
+        EXPECT_EQ(pmemobj_pool_by_ptr(pmemobj_direct(oid)), pool);
+    }
+    for (PMEMobjpool* const pool : pools)
+        pmemobj_close(pool);
+    sparse = 1;
+    EXPECT_EQ(pmemobj_ctl_set(nullptr, "fallocate.at_create", &sparse), 0);
+    setrlimit(RLIMIT_NOFILE, &files);
 }
 
 }  // namespace

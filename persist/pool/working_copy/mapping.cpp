@@ -19,6 +19,7 @@
 #include "persist/pool/device_file.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pool.hpp"
+#include "persist/pool/registry.hpp"
 #include "src/windows.hpp"
 
 namespace terrace::persist {
@@ -57,8 +58,11 @@ bool is_forced(Granularity& granularity) {
     return false;
 }
 
-// How far a pool can grow in place: to eight times its size, and to 256 GiB at least.
+// How far a pool can grow in place: to eight times its size, and to 256 GiB at least. A process has 128 TiB of addresses,
+// and a pool takes its room twice: from the 64th open pool on it is less, so that there are addresses for a thousand.
 constexpr uint64_t kRoomToGrow = 256ull << 30;
+constexpr uint64_t kRoomAmongMany = 16ull << 30;
+constexpr uint32_t kMany = 64;
 constexpr uint64_t kGrowthFactor = 8;
 constexpr uint64_t kMostRoom = 16ull << 40;
 // Of a limited address space (ulimit -v) a pool takes this part at most for its growth.
@@ -75,7 +79,8 @@ void* reserve_addresses(uint64_t wanted, uint64_t least, uint64_t& bytes) {
 }
 
 uint64_t bytes_with_room_to_grow(uint64_t bytes) {
-    uint64_t room = std::clamp(bytes, kRoomToGrow / kGrowthFactor, kMostRoom / kGrowthFactor) * kGrowthFactor;
+    const uint64_t least = open_pool_count() < kMany ? kRoomToGrow : kRoomAmongMany;
+    uint64_t room = std::clamp(bytes, least / kGrowthFactor, kMostRoom / kGrowthFactor) * kGrowthFactor;
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
         room = std::min<uint64_t>(room, limit.rlim_cur / kPartOfLimit);
