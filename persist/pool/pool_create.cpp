@@ -88,6 +88,14 @@ int set_aside(int file, uint64_t bytes) {
     return ftruncate(file, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 }
 
+bool is_too_large(uint64_t bytes) {
+    return bytes / kPageBytes >= UINT32_MAX;
+}
+int refuse_size(const char* path, uint64_t bytes) {
+    return fail(EINVAL, "%s: a pool of %llu bytes was asked for; the largest has 16 TiB", path,
+                static_cast<unsigned long long>(bytes));
+}
+
 }  // namespace
 
 Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t mode) {
@@ -101,9 +109,13 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
         return nullptr;
     }
     const bool is_new = bytes != 0;
-    if (is_new && (bytes < kSmallestPool || bytes > INT64_MAX / 2)) {
+    if (is_new && bytes < kSmallestPool) {
         fail(EINVAL, "%s: a pool of %llu bytes was asked for; the smallest has %llu", path,
              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(kSmallestPool));
+        return nullptr;
+    }
+    if (is_new && is_too_large(bytes)) {
+        refuse_size(path, bytes);
         return nullptr;
     }
     const int opened = open(path, (is_new ? O_CREAT | O_EXCL : 0) | O_RDWR | O_CLOEXEC, mode);
@@ -118,12 +130,13 @@ Pool* create_pool(const char* path, const char* layout, uint64_t bytes, mode_t m
     int error = lock_file({file, path, Access::kReadWrite});
     if (error == 0 && !is_new)
         error = adopt_existing(file, path, bytes);
+    if (error == 0 && is_too_large(bytes))
+        error = refuse_size(path, bytes);
+    // The file is as long as was asked for, the pool as many whole pages of it.
+    const uint64_t asked_bytes = bytes;
     bytes = bytes / kPageBytes * kPageBytes;
-    if (error == 0 && bytes / kPageBytes >= UINT32_MAX)
-        error = fail(EINVAL, "%s: a pool of %llu bytes was asked for; the largest has 16 TiB", path,
-                     static_cast<unsigned long long>(bytes));
     if (error == 0) {
-        error = set_aside(file, bytes);
+        error = set_aside(file, asked_bytes);
         if (error == 0) {
             plan_superblock(superblock, bytes, layout);
             error = lay_out(file, superblock);

@@ -16,7 +16,7 @@ namespace {
 struct ProcessSettings {
     std::atomic<int> prefault_at_create{0};
     std::atomic<int> prefault_at_open{0};
-    std::atomic<int> shutdown_state_at_create{0};  // PMDK's check for unsafe shutdowns: nothing here needs it
+    std::atomic<int> shutdown_state_at_create{1};  // PMDK's check for unsafe shutdowns: nothing here needs it
     std::atomic<int> fallocate_at_create{1};
     std::atomic<int> copy_on_write_at_open{0};
     std::atomic<int> arenas_assignment{POBJ_ARENAS_ASSIGNMENT_THREAD_KEY};

@@ -127,6 +127,8 @@ int parse_text(const char* path, char* text, PoolSet& set) {
             *rest++ = 0;
         ++line;
         if (line == 1) {
+            if (const size_t length = strlen(begin); length > 0 && begin[length - 1] == '\r')
+                begin[length - 1] = 0;  // written on another system; parse_line takes it for white space
             if (strcmp(begin, kSignature) != 0)
                 return parser.refuse(line, EINVAL, "the first line must be PMEMPOOLSET", begin);
             continue;

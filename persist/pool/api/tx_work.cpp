@@ -21,8 +21,9 @@ using Number = unsigned long long;
     if (error != 0)
         fail(error, "%s: out of memory for the old bytes of a range", function);
     else
-        fail(EINVAL, "%s: the range of %llu bytes at offset %llu is not in the pool's heap", function,
-             static_cast<Number>(bytes), static_cast<Number>(offset));
+        fail(EINVAL, "%s: the range of %llu bytes at %p is not among the objects of the transaction's pool",
+             function, static_cast<Number>(bytes),
+             reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(tx.pool->media.base) + offset));
     return fail_transaction(tx, error != 0 ? error : EINVAL, flags);
 }
 
