@@ -78,15 +78,11 @@ int publish(PMEMobjpool* handle, PMEMoid* where, void* address) {
         return fail(EINVAL, "%p is not a reserved block of the pool", address);
     RecordBuilder& record = thread_state().record;
     const PMEMoid oid = oid_at(pool, block.offset);
-    int error = begin_record_with_content(pool, record, block, pool.heap.usable_bytes(block));
+    const int error = begin_record_with_content(pool, record, block, pool.heap.usable_bytes(block));
     pool.heap.log_allocation(record, block, 0);
     log_oid(pool, record, where, oid);
-    if (error == 0)
-        error = commit_record(pool, record);
-    if (error != 0)
-        return error;
-    forget_pending_flushes(pool);
-    pool.heap.confirm(block);
+    if (const int failure = commit_new_object(pool, record, block, error))
+        return failure;
     finish_oid(where, oid);
     return 0;
 }

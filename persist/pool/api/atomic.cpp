@@ -43,15 +43,11 @@ int allocate(Pool& pool, PMEMoid* oidp, size_t size, uint64_t type_num, uint64_t
         begin_record_with_content(pool, record, block, constructor != nullptr || is_zeroed ? usable : 0);
     pool.heap.log_allocation(record, block, type_num);
     log_oid(pool, record, oidp, oid);
-    if (error == 0)
-        error = commit_record(pool, record);
+    error = commit_new_object(pool, record, block, error);
     if (error != 0) {
         pool.heap.release(block);
-        errno = error;
-        return -1;
+        return result_of(error);
     }
-    forget_pending_flushes(pool);
-    pool.heap.confirm(block);
     finish_oid(oidp, oid);
     return 0;
 }
@@ -113,15 +109,11 @@ int reallocate(PMEMobjpool* pop, PMEMoid* oidp, size_t size, uint64_t type_num, 
     pool.heap.log_allocation(record, block, type_num);
     pool.heap.log_free(record, old_block);
     log_oid(pool, record, oidp, oid);
-    if (error == 0)
-        error = commit_record(pool, record);
+    error = commit_new_object(pool, record, block, error);
     if (error != 0) {
         pool.heap.release(block);
-        errno = error;
-        return -1;
+        return result_of(error);
     }
-    forget_pending_flushes(pool);
-    pool.heap.confirm(block);
     finish_oid(oidp, oid);
     pool.heap.release(old_block);
     return 0;

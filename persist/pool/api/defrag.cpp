@@ -113,7 +113,7 @@ int move_object(Defragmentation& work, const Reference* first, const Reference* 
         heap.log_allocation(record, to, type_number);
         heap.log_free(record, from);
         rename(work, first, last, oid_at(pool, to.offset), &record);
-        error = commit_record(pool, record);
+        error = commit_new_object(pool, record, to, 0);
         if (error != 0)
             rename(work, first, last, before, nullptr);
     }
@@ -123,8 +123,6 @@ int move_object(Defragmentation& work, const Reference* first, const Reference* 
         errno = error;
         return error;
     }
-    forget_pending_flushes(pool);
-    heap.confirm(to);
     heap.release(from);
     has_moved = true;
     return 0;

@@ -44,6 +44,16 @@ int begin_record_with_content(Pool& pool, RecordBuilder& record, const Block& bl
     return error;
 }
 
+int commit_new_object(Pool& pool, RecordBuilder& record, const Block& block, int error) {
+    if (error == 0)
+        error = commit_record(pool, record);
+    if (error != 0)
+        return error;
+    forget_pending_flushes(pool);
+    pool.heap.confirm(block);
+    return 0;
+}
+
 void log_oid(Pool& pool, RecordBuilder& record, PMEMoid* target, PMEMoid value) {
     if (target == nullptr || !pool.contains(target))
         return;

@@ -24,6 +24,10 @@ int run_constructor(Pool& pool, const Block& block, pmemobj_constr constructor, 
 [[nodiscard]] int begin_record_with_content(Pool& pool, RecordBuilder& record, const Block& block,
                                             uint64_t bytes);
 
+// Ends what begin_record_with_content began: commits, and from then on the block is an object. With an `error` from it, or of
+// the commit, the block stays reserved. 0 or an errno with the message set.
+[[nodiscard]] int commit_new_object(Pool& pool, RecordBuilder& record, const Block& block, int error);
+
 // A new value for a PMEMoid of the caller: in the pool it becomes part of the record, elsewhere it is stored
 // by finish_oid once the record is durable. `target` may be null.
 void log_oid(Pool& pool, RecordBuilder& record, PMEMoid* target, PMEMoid value);
