@@ -16,6 +16,7 @@
 #include "persist/pool/ctl_settings.hpp"
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/pool.hpp"
+#include "persist/pool/populate.hpp"
 #include "persist/pool/root_page.hpp"
 #include "persist/pool/thread_state.hpp"
 #include "src/log.hpp"
@@ -73,22 +74,17 @@ PMEMoid root_object(PMEMobjpool* pop, size_t size, pmemobj_constr constructor, v
         page.root_offset = block.offset;
         page.root_bytes = size;
         log_root_page(pool, record, page);
-        error = commit_record(pool, record);
+        error = commit_new_object(pool, record, block, 0);
     }
     if (error != 0) {
         pool.heap.release(block);
         errno = error;
         return OID_NULL;
     }
-    pool.heap.confirm(block);
     if (has_old)
         pool.heap.release(old_block);
     return oid_at(pool, block.offset);
 }
-
-#ifndef MADV_POPULATE_READ
-constexpr int MADV_POPULATE_READ = 22, MADV_POPULATE_WRITE = 23;  // Linux 5.14
-#endif
 
 // Page faults now instead of later. Pages of the working copy are only read: written ones would be private.
 void prefault(const Pool& pool) {

@@ -4,6 +4,7 @@
 #include "persist/pool/working_copy/own_files.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +29,22 @@ int keep_only_files(const int* files, uint32_t count) {
         from = stop + 1;
     }
     return 0;
+}
+
+int LentFile::open(const char* path) {
+    number_ = ::open(path, O_RDONLY | O_CLOEXEC);
+    return number_ < 0 ? errno : 0;
+}
+
+void LentFile::lend() {
+    close_here(number_);
+    is_lent_ = true;
+}
+
+void LentFile::close() {
+    if (number_ >= 0 && !is_lent_)
+        ::close(number_);
+    *this = {};
 }
 
 void close_here(int file) {

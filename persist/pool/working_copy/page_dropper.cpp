@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,7 +22,9 @@
 
 #include <algorithm>
 
+#include "persist/pool/populate.hpp"
 #include "persist/pool/working_copy/own_files.hpp"
+#include "persist/pool/working_copy/quiet_thread.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
@@ -32,9 +33,6 @@ namespace {
 constexpr uint64_t kRunBytes = PageDropper::kMostPages * kPageBytes;
 constexpr uint64_t kReaderStackBytes = 64u << 10;
 
-#ifndef MADV_POPULATE_WRITE  // Linux 5.14
-constexpr int MADV_POPULATE_WRITE = 23;
-#endif
 #ifndef MREMAP_DONTUNMAP  // Linux 5.7, for files 5.13
 constexpr int MREMAP_DONTUNMAP = 4;
 #endif
@@ -147,17 +145,7 @@ void PageDropper::hear(uint64_t fault_address) {
 }
 
 int PageDropper::start_reader() {
-    pthread_attr_t attributes;
-    if (int error = pthread_attr_init(&attributes))
-        return error;
-    pthread_attr_setstacksize(&attributes, kReaderStackBytes);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&reader_, &attributes, read_events, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
+    const int error = start_quiet_thread(reader_, kReaderStackBytes, read_events, this);
     // From here on it has its files to itself.
     while (error == 0 && reader_error_.load(std::memory_order_acquire) < 0)
         sched_yield();

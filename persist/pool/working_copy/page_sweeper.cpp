@@ -11,14 +11,12 @@
 
 #include <algorithm>
 
+#include "persist/pool/populate.hpp"
+
 namespace terrace::persist {
 namespace {
 
 constexpr uint64_t kPageWords = kPageBytes / 8;
-
-#ifndef MADV_POPULATE_READ  // Linux 5.14
-constexpr int MADV_POPULATE_READ = 22;
-#endif
 
 // Whether the page differs from `home`, or may: null for a home that is not looked at. Copied to `image` in any
 // case. The program may be storing there: that is meant to be so.

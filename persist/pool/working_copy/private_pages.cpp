@@ -4,16 +4,13 @@
 #include "persist/pool/working_copy/private_pages.hpp"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/types.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "persist/pool/format/media_layout.hpp"
-#include "persist/pool/working_copy/own_files.hpp"
 
 namespace terrace::persist {
 namespace {
@@ -48,23 +45,6 @@ uint64_t number_of(const char* address) {
 
 }  // namespace
 
-int PrivatePages::open() {
-    pagemap_ = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    return pagemap_ < 0 ? errno : 0;
-}
-
-void PrivatePages::close() {
-    if (pagemap_ >= 0 && !is_lent_)
-        ::close(pagemap_);
-    pagemap_ = -1;
-    is_lent_ = false;
-}
-
-void PrivatePages::lend() {
-    close_here(pagemap_);
-    is_lent_ = true;
-}
-
 uint64_t PrivatePages::scan(const char* base, uint64_t first, uint64_t end, PageRun* runs, uint64_t most,
                             uint64_t& next, bool& is_possible) {
     constexpr uint64_t kBatch = 256;
@@ -78,7 +58,7 @@ uint64_t PrivatePages::scan(const char* base, uint64_t first, uint64_t end, Page
     arguments.inverted = kIsFile | kIsZeroPage;
     arguments.all_of = kIsPresent | kIsFile | kIsZeroPage;
     arguments.reported = kIsPresent;
-    const int found = ioctl_here(pagemap_, kPagemapScan, &arguments);
+    const int found = ioctl_here(pagemap_.number(), kPagemapScan, &arguments);
     is_possible = found >= 0 || errno == EINTR;
     next = first;
     if (found < 0)
@@ -95,7 +75,7 @@ uint64_t PrivatePages::read(const char* base, uint64_t first, uint64_t end, Page
     constexpr uint64_t kBatch = 2048;
     uint64_t words[kBatch];
     const uint64_t count = std::min(kBatch, end - first);
-    const ssize_t got = pread_here(pagemap_, words, count * 8, (number_of(base) + first) * 8);
+    const ssize_t got = pread_here(pagemap_.number(), words, count * 8, (number_of(base) + first) * 8);
     const uint64_t readable = got > 0 ? static_cast<uint64_t>(got) / 8 : 0;
     uint64_t found = 0;
     next = readable == 0 ? end : first + readable;
@@ -136,26 +116,9 @@ uint64_t PrivatePages::count(const char* base, uint64_t end) {
     return pages;
 }
 
-int AnonymousPages::open() {
-    statm_ = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    return statm_ < 0 ? errno : 0;
-}
-
-void AnonymousPages::close() {
-    if (statm_ >= 0 && !is_lent_)
-        ::close(statm_);
-    statm_ = -1;
-    is_lent_ = false;
-}
-
-void AnonymousPages::lend() {
-    close_here(statm_);
-    is_lent_ = true;
-}
-
 uint64_t AnonymousPages::count() const {
     char text[128];
-    const ssize_t got = pread_here(statm_, text, sizeof text - 1, 0);
+    const ssize_t got = pread_here(statm_.number(), text, sizeof text - 1, 0);
     if (got <= 0)
         return 0;
     text[got] = 0;

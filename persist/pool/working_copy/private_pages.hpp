@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "persist/pool/working_copy/own_files.hpp"
+
 namespace terrace::persist {
 
 struct PageRun {
@@ -15,12 +17,9 @@ struct PageRun {
 
 class PrivatePages {
   public:
-    [[nodiscard]] int open();  // 0 or an errno: no pagemap
-    void close();
+    [[nodiscard]] int open() { return pagemap_.open("/proc/self/pagemap"); }  // 0 or an errno: no pagemap
+    LentFile& file() { return pagemap_; }
 
-    // For own_files.hpp: once another thread has the descriptor, this one may close its own.
-    int file() const { return pagemap_; }
-    void lend();
     // Up to `most` runs in [first, end), in order; how many. `next`: where to go on, `end` when all was seen.
     // A run may go on in the next call's first run. REQUIRES: most > 0.
     [[nodiscard]] uint64_t find(const char* base, uint64_t first, uint64_t end, PageRun* runs, uint64_t most,
@@ -34,23 +33,19 @@ class PrivatePages {
     uint64_t read(const char* base, uint64_t first, uint64_t end, PageRun* runs, uint64_t most,
                   uint64_t& next) const;
 
-    int pagemap_ = -1;
-    bool is_lent_ = false;
+    LentFile pagemap_;
     bool can_scan_ = true;
 };
 
 // Anonymous pages of the whole process (/proc/self/statm), the program's own memory included. Cheap.
 class AnonymousPages {
   public:
-    [[nodiscard]] int open();
-    void close();
-    int file() const { return statm_; }
-    void lend();
+    [[nodiscard]] int open() { return statm_.open("/proc/self/statm"); }
+    LentFile& file() { return statm_; }
     uint64_t count() const;
 
   private:
-    int statm_ = -1;
-    bool is_lent_ = false;
+    LentFile statm_;
 };
 
 }  // namespace terrace::persist

@@ -4,13 +4,13 @@
 #include "persist/pool/working_copy/working_copy.hpp"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include <algorithm>
 
 #include "persist/pool/working_copy/own_files.hpp"
+#include "persist/pool/working_copy/quiet_thread.hpp"
 #include "src/log.hpp"
 
 namespace terrace::persist {
@@ -114,19 +114,9 @@ void WorkingCopy::close_blocks() {
 }
 
 int WorkingCopy::start_thread() {
-    pthread_attr_t attributes;
-    if (int error = pthread_attr_init(&attributes))
-        return error;
-    pthread_attr_setstacksize(&attributes, kStackBytes);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     stopping_ = false;
     watch_error_ = -1;
-    int error = pthread_create(&thread_, &attributes, run, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
+    int error = start_quiet_thread(thread_, kStackBytes, run, this);
     if (error != 0)
         return error;
     {
@@ -139,8 +129,8 @@ int WorkingCopy::start_thread() {
         pthread_join(thread_, nullptr);
     if (error == 0) {
         dropper_.lend();
-        pages_.lend();
-        anonymous_.lend();
+        pages_.file().lend();
+        anonymous_.file().lend();
     }
     return error;
 }
@@ -149,8 +139,8 @@ int WorkingCopy::start_thread() {
 int WorkingCopy::take_files() {
     int files[PageDropper::kMostFiles + 3];
     uint32_t count = dropper_.files(files);
-    files[count++] = pages_.file();
-    files[count++] = anonymous_.file();
+    files[count++] = pages_.file().number();
+    files[count++] = anonymous_.file().number();
     files[count++] = parts_.media->file;
     return keep_only_files(files, count);
 }
@@ -159,8 +149,8 @@ void WorkingCopy::stop_parts() {
     gate_.stop();
     sweeper_.stop();
     pins_.stop();
-    anonymous_.close();
-    pages_.close();
+    anonymous_.file().close();
+    pages_.file().close();
 }
 
 void WorkingCopy::stop() {
