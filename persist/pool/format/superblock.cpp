@@ -61,7 +61,7 @@ int explain_foreign(const Superblock& first, const char* path) {
                     "%s: a PMDK libpmemobj pool; its format is not Terrace's and it cannot be opened here",
                     path);
     if (memcmp(first.signature, "PMEMPOOLSET", 11) == 0)
-        return fail(EINVAL, "%s: a PMDK pool set description; only single-file pools are supported", path);
+        return fail(EINVAL, "%s: a poolset file, where a pool was expected", path);
     return fail(EINVAL, "%s: not a Terrace pool (no signature at its start)", path);
 }
 
