@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "persist/pool/api/support.hpp"
 #include "persist/pool/direct_store.hpp"
 #include "persist/pool/error_message.hpp"
@@ -66,6 +68,31 @@ void after_copy(Pool& pool, void* target, size_t bytes, unsigned flags, const ch
     report((flags & PMEMOBJ_F_MEM_NODRAIN) != 0 ? note_flush(pool, target, bytes)
                                                 : make_durable(pool, target, bytes),
            function);
+}
+
+constexpr size_t kPieceBytes = 4u << 20;
+
+// Calls copy(at, bytes) for all of dest … dest+bytes, and makes that durable. A bounded working copy need not have the whole
+// of a large copy at once: its pages can go piece by piece, for which the copy waits outside of transactions.
+template <class Copy>
+void* copy_durably(PMEMobjpool* pop, void* dest, size_t bytes, unsigned flags, const char* function,
+                   bool from_the_end, Copy copy) {
+    Pool& pool = pool_of(pop);
+    if (bytes <= kPieceBytes || pool.media.pins == nullptr) [[likely]] {
+        copy(0, bytes);
+        after_copy(pool, dest, bytes, flags, function);
+        return dest;
+    }
+    for (size_t done = 0; done < bytes;) {
+        const size_t piece = std::min(kPieceBytes, bytes - done);
+        const size_t at = from_the_end ? bytes - done - piece : done;
+        copy(at, piece);
+        after_copy(pool, static_cast<char*>(dest) + at, piece, flags, function);
+        if (pmemobj_tx_stage() == TX_STAGE_NONE)
+            pool.working_copy.slow_down();
+        done += piece;
+    }
+    return dest;
 }
 
 }  // namespace
@@ -132,21 +159,20 @@ void pmemobj_drain(PMEMobjpool* pop) {
 }
 
 void* pmemobj_memcpy(PMEMobjpool* pop, void* dest, const void* src, size_t len, unsigned flags) {
-    memcpy(dest, src, len);
-    after_copy(pool_of(pop), dest, len, flags, "pmemobj_memcpy");
-    return dest;
+    return copy_durably(pop, dest, len, flags, "pmemobj_memcpy", false, [=](size_t at, size_t bytes) {
+        memcpy(static_cast<char*>(dest) + at, static_cast<const char*>(src) + at, bytes);
+    });
 }
 
 void* pmemobj_memmove(PMEMobjpool* pop, void* dest, const void* src, size_t len, unsigned flags) {
-    memmove(dest, src, len);
-    after_copy(pool_of(pop), dest, len, flags, "pmemobj_memmove");
-    return dest;
+    return copy_durably(pop, dest, len, flags, "pmemobj_memmove", dest > src, [=](size_t at, size_t bytes) {
+        memmove(static_cast<char*>(dest) + at, static_cast<const char*>(src) + at, bytes);
+    });
 }
 
 void* pmemobj_memset(PMEMobjpool* pop, void* dest, int c, size_t len, unsigned flags) {
-    memset(dest, c, len);
-    after_copy(pool_of(pop), dest, len, flags, "pmemobj_memset");
-    return dest;
+    return copy_durably(pop, dest, len, flags, "pmemobj_memset", false,
+                        [=](size_t at, size_t bytes) { memset(static_cast<char*>(dest) + at, c, bytes); });
 }
 
 void* pmemobj_memcpy_persist(PMEMobjpool* pop, void* dest, const void* src, size_t len) {

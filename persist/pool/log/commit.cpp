@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "persist/pool/error_message.hpp"
 #include "persist/pool/format/checksum.hpp"
 #include "persist/pool/pool.hpp"
@@ -40,17 +42,24 @@ int commit_to_memory(Pool& pool, RecordBuilder& record) {
     return 0;
 }
 
-// Bytes to their home past the log, and durable. 0 or an errno.
+// What is written past the log pins its pages piece by piece, so that a bounded working copy can drop those of the others.
+constexpr uint64_t kDirectPiece = 4u << 20;
+
+// Bytes to their home past the log, in two steps; durable after the second. 0 or an errno.
 int write_to_home(Pool& pool, uint64_t offset, const void* source, uint64_t bytes) {
     if (pool.media.granularity == Granularity::kCacheLine) {
         medium::store_and_flush(pool.media.home + offset, source, bytes);
-        medium::fence();
         return 0;
     }
-    int error = pool.media.check_file();
-    if (error == 0)
-        error = medium::write_file(pool.media.file, source, bytes, offset);
-    return error == 0 ? medium::sync_file(pool.media.file) : error;
+    if (int error = pool.media.check_file())
+        return error;
+    return medium::write_file(pool.media.file, source, bytes, offset);
+}
+int settle_home(Pool& pool) {
+    if (pool.media.granularity == Granularity::kPage)
+        return medium::sync_file(pool.media.file);
+    medium::fence();
+    return 0;
 }
 
 int commit_extended(Pool& pool, RecordBuilder& record) {
@@ -66,6 +75,8 @@ int commit_extended(Pool& pool, RecordBuilder& record) {
     int error = checkpoint(pool);
     if (error == 0)
         error = write_to_home(pool, place.offset, record.entries(), bytes);
+    if (error == 0)
+        error = settle_home(pool);
     RecordBuilder reference;
     if (error == 0) {
         reference.reset();
@@ -157,8 +168,14 @@ int write_home_directly(Pool& pool, uint64_t offset, uint64_t bytes) {
         return refuse_changes(pool);
     if (int error = checkpoint(pool))
         return fail(error, "the pool's log cannot be checkpointed: %s", strerror(error));
-    const PinnedRange pinned(pool.media.pins, offset, bytes);
-    const int error = write_to_home(pool, offset, pool.media.base + offset, bytes);
+    int error = 0;
+    for (uint64_t end = offset + bytes; offset < end && error == 0; offset += kDirectPiece) {
+        const uint64_t piece = std::min(kDirectPiece, end - offset);
+        const PinnedRange pinned(pool.media.pins, offset, piece);
+        error = write_to_home(pool, offset, pool.media.base + offset, piece);
+    }
+    if (error == 0)
+        error = settle_home(pool);
     return error == 0 ? 0 : fail(error, "the pool file cannot be written: %s", strerror(error));
 }
 
