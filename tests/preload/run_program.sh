@@ -15,6 +15,7 @@
 #   wait_until CMD …    waits until CMD succeeds, for 60 seconds
 #   stop_server SIGNAL  ends the server and waits for it
 #   as_nobody           put in front of a command: run it as an ordinary user when the test runs as root
+#   scaled N            N, or a tenth of it where everything is slow (TERRACE_SLOW=1): in an emulated machine
 #   long                succeeds when there is time (TERRACE_NIGHTLY=1): for what takes more than some seconds
 set -u
 library_dir=$1
@@ -82,6 +83,7 @@ preload() {
     export MEMKIND_MEM_TIERING_REPORT="$dir/reports/%p"
 }
 
+scaled() { if [ "${TERRACE_SLOW-}" = 1 ]; then echo $(($1 / 10)); else echo "$1"; fi; }
 long() { [ "${TERRACE_NIGHTLY-}" = 1 ]; }
 
 tiered() { (preload; exec "$@"); }

@@ -2,7 +2,7 @@
 needs="grep awk" packages="grep mawk"
 
 run() {
-    awk 'BEGIN { srand(2); for (i = 0; i < 200000; i++) printf "%x line %d of the text äöü\n", rand() * 1e9, i }' >text
+    awk -v n="$(scaled 200000)" 'BEGIN { srand(2); for (i = 0; i < n; i++) printf "%x line %d of the text äöü\n", rand() * 1e9, i }' >text
     awk 'NR % 97 == 0 { print $1 }' text >patterns
     mkdir tree && awk '{ print > ("tree/" (NR % 50)) }' text
     tiered grep -c 'line 1.*9 of' text

@@ -2,7 +2,7 @@
 needs="rsync awk" packages="rsync mawk"
 
 run() {
-    mkdir tree && awk 'BEGIN { srand(4); for (i = 0; i < 200000; i++) print int(rand() * 1e6) > ("tree/" (i % 300)) }'
+    mkdir tree && awk -v n="$(scaled 200000)" 'BEGIN { srand(4); for (i = 0; i < n; i++) print int(rand() * 1e6) > ("tree/" (i % 300)) }'
     mkdir tree/deep && cp tree/1? tree/deep && ln tree/1 tree/hard && ln -s 2 tree/soft
     tiered rsync -aH tree/ copy/ && diff -r tree copy && echo same
     sed -i '100s/.*/changed/' tree/2?; echo more >>tree/7; rm tree/3; touch tree/5

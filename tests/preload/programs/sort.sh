@@ -2,7 +2,7 @@
 needs="sort awk" packages="coreutils mawk"
 
 run() {
-    awk 'BEGIN { srand(1); for (i = 0; i < 300000; i++) printf "%d %x %s\n", rand() * 1e9, rand() * 1e9, i % 1000 }' >lines
+    awk -v n="$(scaled 300000)" 'BEGIN { srand(1); for (i = 0; i < n; i++) printf "%d %x %s\n", rand() * 1e9, rand() * 1e9, i % 1000 }' >lines
     tiered sort --parallel=2 lines | md5sum
     tiered sort -n -k1,1 -S 4M -T . lines | md5sum
     tiered sort -s -k3,3n -u lines | md5sum

@@ -2,10 +2,10 @@
 needs="sqlite3" packages="sqlite3"
 
 run() {
-    cat >program.sql <<'SQL'
+    sed "s/COUNT/$(scaled 200000)/" >program.sql <<'SQL'
 pragma cache_size=-20000;
 create table t(id integer primary key, a int, b text);
-with recursive n(i) as (select 1 union all select i + 1 from n where i < 200000) insert into t select i, i * 7919 % 10007, 'text ' || i from n;
+with recursive n(i) as (select 1 union all select i + 1 from n where i < COUNT) insert into t select i, i * 7919 % 10007, 'text ' || i from n;
 create index ta on t(a, b);
 select count(*), sum(a), max(b) from t where a between 100 and 2000;
 select a, count(*) c from t group by a order by c desc, a limit 3;

@@ -2,7 +2,7 @@
 needs="tar zstd awk" packages="tar zstd mawk"
 
 run() {
-    mkdir tree && awk 'BEGIN { srand(3); for (i = 0; i < 400000; i++) print int(rand() * 1e6) > ("tree/" (i % 200)) }'
+    mkdir tree && awk -v n="$(scaled 400000)" 'BEGIN { srand(3); for (i = 0; i < n; i++) print int(rand() * 1e6) > ("tree/" (i % 200)) }'
     ln -s 1 tree/link
     tiered tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -I 'zstd -T2 -9' -cf archive.tar.zst tree
     tiered zstd -q -t archive.tar.zst && md5sum <archive.tar.zst
