@@ -16,6 +16,7 @@ MEMKIND_MEM_THRESHOLDS='INIT_VAL:64,MIN_VAL:1,MAX_VAL:10000'" "$(environment -r 
 # And ours.
 expect "--tiers and --report" "MEMKIND_MEM_TIERS='$tiers'
 MEMKIND_MEM_TIERING_REPORT='$dir/it'\\''s %p'" "$(environment --tiers "$tiers" --report "$dir/it's %p")"
+expect "--report without its file" "memtier: --report needs a file, or - for stderr" "$("$memtier" --tiers "$tiers" --report -- true 2>&1)"
 expect "--report -" "MEMKIND_MEM_TIERING_REPORT='1'" "$(environment --tiers "$tiers" --report - | tail -n 1)"
 expect "what others preload stays" ":libother.so'" "$(LD_PRELOAD=libother.so "$memtier" --dry-run -r 1:0 2>/dev/null | grep -o ':libother.so.$')"
 

@@ -3,6 +3,7 @@
 #include <getopt.h>
 
 #include <cstdio>
+#include <string_view>
 
 namespace terrace::memtier {
 
@@ -70,6 +71,11 @@ bool parse_command_line(int count, char** arguments, Wishes& wishes) {
                 wishes.config = optarg;
                 break;
             case kReport:
+                // "--report -- program" would take the "--" for the file's name.
+                if (std::string_view(optarg) == "--") {
+                    std::fprintf(stderr, "memtier: --report needs a file, or - for stderr\n");
+                    return false;
+                }
                 wishes.report = optarg;
                 break;
             case kDryRun:
