@@ -17,6 +17,7 @@ inline constexpr unsigned kCachedClasses = kSmallClasses + 9;  // to 45: 16 KiB 
 inline constexpr unsigned kLarge = 63;
 inline constexpr std::size_t kMostSmall = 14336;
 inline constexpr std::size_t kMostCached = 65536;
+inline constexpr std::size_t kMostByTable = 4096;  // sizes up to here find their class in a table of bytes
 
 struct SizeClass {
     std::uint32_t size;        // bytes of a block
@@ -36,8 +37,8 @@ constexpr unsigned class_by_steps(std::size_t size) {
 }
 
 struct Tables {
-    SizeClass classes[kCachedClasses + 1] = {};
-    std::uint8_t by_eighth[1024 / 8 + 1] = {};  // the class of a size, by (size + 7) / 8
+    SizeClass classes[kLarge + 1] = {};                 // those beyond the cached ones have no size here
+    std::uint8_t by_eighth[kMostByTable / 8 + 1] = {};  // the class of a size, by (size + 7) / 8
 
     constexpr Tables() {
         unsigned number = 1;
@@ -49,7 +50,7 @@ struct Tables {
                 classes[number++].size = power + step * (power / 4);
         for (number = 1; number <= kCachedClasses; ++number)
             complete(number);
-        for (std::size_t eighth = 0; eighth <= 1024 / 8; ++eighth) {
+        for (std::size_t eighth = 0; eighth <= kMostByTable / 8; ++eighth) {
             unsigned fitting = 1;
             while (classes[fitting].size < eighth * 8)
                 ++fitting;
@@ -88,18 +89,20 @@ constexpr detail::Tables kTables{};
 
 // The number of the smallest class that holds `size` bytes. REQUIRES: 0 < size <= kMostCached.
 constexpr unsigned class_of_size(std::size_t size) {
-    if (size <= 1024) [[likely]]
+    if (size <= kMostByTable) [[likely]]
         return kTables.by_eighth[(size + 7) / 8];
     return detail::class_by_steps(size);
 }
 
-constexpr const SizeClass& size_class(unsigned number) {
+constexpr const SizeClass& size_class(std::size_t number) {
     return kTables.classes[number];
 }
 
 static_assert(size_class(kSmallClasses).size == kMostSmall && size_class(kCachedClasses).size == kMostCached);
 static_assert(class_of_size(1) == 1 && class_of_size(9) == 2 && class_of_size(65) == 6 &&
               class_of_size(1024) == class_of_size(1023));
+static_assert(size_class(class_of_size(kMostByTable)).size == kMostByTable &&
+              class_of_size(kMostByTable + 1) == class_of_size(kMostByTable) + 1);
 static_assert(size_class(class_of_size(1025)).size == 1280 && size_class(class_of_size(5120)).size == 5120);
 
 }  // namespace terrace::kinds

@@ -14,6 +14,10 @@ namespace terrace::kinds {
 
 __attribute__((visibility("hidden"))) TERRACE_TLS ThreadCaches thread_caches;
 
+// What libmemtier.so knows it by (tiering/shortcut.hpp).
+extern "C" __attribute__((visibility("default"), alias("_ZN7terrace5kinds13thread_cachesE")))
+TERRACE_TLS ThreadCaches terrace_preload_1_caches;
+
 namespace {
 
 constinit Mutex caches_lock;
@@ -24,7 +28,7 @@ constexpr std::size_t kFarBytes = (kMaxKinds + 1) * sizeof(ThreadCache*);
 constexpr std::size_t slots_before(unsigned class_number) {
     std::size_t slots = 0;
     for (unsigned number = 1; number < class_number; ++number)
-        slots += size_class(number).cache;
+        slots += size_class(number).cache + 1U;
     return slots;
 }
 constexpr std::size_t kCacheBytes =
@@ -39,20 +43,40 @@ ThreadCache** home_of(unsigned owner) {
     return thread_caches.far == nullptr ? nullptr : &thread_caches.far[owner];
 }
 
-// The slots of all bins lie behind the cache, one after the other.
+// The slots of all bins lie behind the cache, one after the other, a nullptr below each.
 void put_bins_to_use(ThreadCache* cache) {
     void** slots = reinterpret_cast<void**>(cache + 1);
+    for (CacheBin& bin : cache->bins)
+        bin = {slots, slots};
     for (unsigned number = 1; number <= kCachedClasses; ++number) {
-        cache->bins[number] = {0, size_class(number).cache, 1, slots};
-        slots += size_class(number).cache;
+        cache->bins[number] = {slots, slots + size_class(number).cache};
+        cache->refill[number] = 1;
+        slots += size_class(number).cache + 1U;
     }
+}
+
+// The nullptr below the lowest block.
+void** bottom_of(const CacheBin& bin, unsigned class_number) {
+    return bin.limit - size_class(class_number).cache;
+}
+
+unsigned count_in(const ThreadCache* cache, unsigned class_number) {
+    const CacheBin& bin = cache->bins[class_number];
+    return static_cast<unsigned>(__atomic_load_n(&bin.top, __ATOMIC_RELAXED) - bottom_of(bin, class_number));
+}
+
+void set_top(CacheBin& bin, void** top) {
+    __atomic_store_n(&bin.top, top, __ATOMIC_RELAXED);
 }
 
 // REQUIRES: caches_lock is held.
 void unlink(ThreadCache* cache) {
     __atomic_store_n(cache->home, static_cast<ThreadCache*>(nullptr), __ATOMIC_RELAXED);
-    // Its thread may be at work with other kinds, and write the same number; then it writes the cache first.
-    __atomic_store_n(cache->last_owner, 0U, __ATOMIC_RELAXED);
+    // Both tiers of a shortcut outlive the memory that has them, so nobody is on the shortcut now.
+    for (ThreadCache*& taken : cache->thread->shortcut)
+        if (__atomic_load_n(&taken, __ATOMIC_RELAXED) == cache)
+            for (ThreadCache*& its : cache->thread->shortcut)
+                __atomic_store_n(&its, static_cast<ThreadCache*>(nullptr), __ATOMIC_RELAXED);
     if (cache->previous != nullptr)
         cache->previous->next = cache->next;
     else
@@ -61,22 +85,23 @@ void unlink(ThreadCache* cache) {
         cache->next->previous = cache->previous;
 }
 
-void give_back(CacheBin& bin, std::uint32_t count) {
+void give_back(ThreadCache* cache, unsigned class_number, unsigned count) {
+    CacheBin& bin = cache->bins[class_number];
+    void** const lowest = bottom_of(bin, class_number) + 1;
     // The oldest ones: what was freed last is still in the processor's caches.
-    give_blocks_back(bin.blocks, count);
-    memmove(bin.blocks, bin.blocks + count, (bin.count - count) * sizeof *bin.blocks);
-    __atomic_store_n(&bin.count, bin.count - count, __ATOMIC_RELAXED);
+    give_blocks_back(lowest, count);
+    memmove(lowest, lowest + count, (count_in(cache, class_number) - count) * sizeof *lowest);
+    set_top(bin, bin.top - count);
 }
 
 // A bin that holds just what it held some time ago is of a size that the thread no longer uses, or hardly.
 void give_back_what_is_idle(ThreadCache* cache) {
     for (unsigned number = 1; number <= kCachedClasses; ++number) {
-        CacheBin& bin = cache->bins[number];
-        if (bin.count > 0 && bin.count == cache->seen[number]) {
-            give_back(bin, bin.count);
-            bin.refill = 1;
+        if (const unsigned count = count_in(cache, number); count > 0 && count == cache->seen[number]) {
+            give_back(cache, number, count);
+            cache->refill[number] = 1;
         }
-        cache->seen[number] = static_cast<std::uint16_t>(bin.count);
+        cache->seen[number] = static_cast<std::uint16_t>(count_in(cache, number));
     }
 }
 
@@ -115,7 +140,7 @@ ThreadCache* open_cache(memkind* kind) {
     cache->shown_slot = kind->shown_as->slot;
     cache->shard = shard;
     cache->home = home;
-    cache->last_owner = &thread_caches.last_owner;
+    cache->thread = &thread_caches;
     LockGuard guard(caches_lock);
     cache->next = kind->caches;
     if (cache->next != nullptr)
@@ -127,35 +152,32 @@ ThreadCache* open_cache(memkind* kind) {
 
 void* refill_and_take(ThreadCache* cache, unsigned class_number) {
     tidy(cache);
-    CacheBin& bin = cache->bins[class_number];
     if (class_number > kSmallClasses)
         return allocate_run(cache->shard, size_class(class_number).size, 0);
-    REQUIRES(bin.count == 0);
-    const unsigned wanted = bin.refill;
-    if (bin.refill * 2 <= bin.room)
-        bin.refill = static_cast<std::uint16_t>(bin.refill * 2);
-    const unsigned taken = take_blocks(cache->shard, class_number, bin.blocks, wanted);
-    if (taken == 0)
-        return nullptr;
-    __atomic_store_n(&bin.count, taken - 1, __ATOMIC_RELAXED);
-    return bin.blocks[taken - 1];
+    REQUIRES(count_in(cache, class_number) == 0);
+    CacheBin& bin = cache->bins[class_number];
+    const unsigned wanted = cache->refill[class_number];
+    if (wanted * 2 <= size_class(class_number).cache)
+        cache->refill[class_number] = static_cast<std::uint16_t>(wanted * 2);
+    const unsigned taken = take_blocks(cache->shard, class_number, bin.top + 1, wanted);
+    set_top(bin, bin.top + taken);
+    return bin.take();
 }
 
 void make_room_and_put(ThreadCache* cache, unsigned class_number, void* block) {
     tidy(cache);
     CacheBin& bin = cache->bins[class_number];
-    if (bin.count == bin.room)
-        give_back(bin, bin.room - bin.room / 2);
-    bin.blocks[bin.count] = block;
-    __atomic_store_n(&bin.count, bin.count + 1, __ATOMIC_RELAXED);
+    const unsigned room = size_class(class_number).cache;
+    if (bin.top == bin.limit)
+        give_back(cache, class_number, room - room / 2);
+    bin.put(block);
 }
 
 void empty_cache(ThreadCache* cache) {
     for (unsigned number = 1; number <= kCachedClasses; ++number) {
-        CacheBin& bin = cache->bins[number];
-        if (bin.count > 0)
-            give_back(bin, bin.count);
-        bin.refill = 1;
+        if (const unsigned count = count_in(cache, number); count > 0)
+            give_back(cache, number, count);
+        cache->refill[number] = 1;
     }
 }
 
@@ -174,8 +196,7 @@ std::size_t bytes_in_caches(memkind* kind) {
     LockGuard guard(caches_lock);
     for (ThreadCache* cache = kind->caches; cache != nullptr; cache = cache->next)
         for (unsigned number = 1; number <= kCachedClasses; ++number)
-            bytes += std::size_t{__atomic_load_n(&cache->bins[number].count, __ATOMIC_RELAXED)} *
-                     size_class(number).size;
+            bytes += std::size_t{count_in(cache, number)} * size_class(number).size;
     return bytes;
 }
 
@@ -214,7 +235,7 @@ void forget_caches_of_other_threads() {
         ThreadCache** link = &kind->caches;
         ThreadCache* previous = nullptr;
         while (ThreadCache* const cache = *link) {
-            if (cache->last_owner == &thread_caches.last_owner) {
+            if (cache->thread == &thread_caches) {
                 cache->previous = previous;
                 previous = cache;
                 link = &cache->next;

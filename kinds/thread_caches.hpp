@@ -9,46 +9,78 @@
 #include <cstdint>
 
 #include "kinds/kind.hpp"
+#include "src/page_map.hpp"
 #include "src/thread_local.hpp"
+
+namespace terrace::tiering {
+struct LedgerEntry;
+}
 
 namespace terrace::kinds {
 
-// A stack of free blocks of one class.
+// A stack of free blocks of one class. Below the lowest block lies a nullptr, so that one load tells both the
+// block and that there is none.
 struct CacheBin {
-    std::uint32_t count;
-    std::uint16_t room;  // 0 in classes that are not used yet
-    std::uint16_t
-        refill;  // how many blocks to fetch when it is empty: doubles from 1, so that rare sizes stay few
-    void** blocks;
+    void** top;    // (atomic) the block to be taken next, or the nullptr below all
+    void** limit;  // `top` of a full stack; classes without a stack have their `top` here for good
+
+    // nullptr when it is empty.
+    void* take() {
+        void** const at = top;
+        void* const block = *at;
+        // Whoever counts blocks in caches may be looking.
+        if (block != nullptr) [[likely]]
+            __atomic_store_n(&top, at - 1, __ATOMIC_RELAXED);
+        return block;
+    }
+
+    // False, and nothing done, when it is full.
+    bool put(void* block) {
+        void** const at = top;
+        if (at >= limit) [[unlikely]]
+            return false;
+        at[1] = block;
+        __atomic_store_n(&top, at + 1, __ATOMIC_RELAXED);
+        return true;
+    }
 };
 
+struct ThreadCaches;
+
 struct ThreadCache {
-    CacheBin bins[kCachedClasses + 1];
+    // By what a page map's entry may say, so that a free need not ask whether that is a class that is cached.
+    CacheBin bins[page_map::kClassMask + 1];
+    // Where the owning thread counts for the kind that users see; nullptr until it does.
+    tiering::LedgerEntry* entry;
     memkind* kind;
     unsigned shown_slot;  // of the kind that users see
     Shard* shard;
     bool asked_to_empty;                     // (atomic) by memkind_trim in another thread
     unsigned visits;                         // to the shard, to know when to look for idle bins
     std::uint16_t seen[kCachedClasses + 1];  // how full each bin was at the last look
-    // In the list of the kind's caches; `home` is where the owning thread looks it up.
+    // How many blocks to fetch when a bin is empty: doubles from 1, so that rare sizes stay few.
+    std::uint16_t refill[kCachedClasses + 1];
+    // In the list of the kind's caches; `home` is where the owning thread, whose caches these are, looks it up.
     ThreadCache* next;
     ThreadCache* previous;
     ThreadCache** home;
-    unsigned* last_owner;  // of the owning thread, to be made 0 when the cache goes
+    ThreadCaches* thread;
 };
 
 // The caches of a thread, by owner number. Most programs use few kinds, with low numbers.
 inline constexpr unsigned kNearCaches = 64;
 
 struct ThreadCaches {
-    // The cache that the thread last freed into; 0: none.
-    unsigned last_owner;  // (atomic)
-    ThreadCache* last;
-    ThreadCache* near[kNearCaches];
-    ThreadCache** far;    // for the owner numbers from kNearCaches on; nullptr until one is used
-    unsigned number;      // of this thread, from 1 in order of first use; 0: not given yet
-    bool ending;          // the thread's destructors run: open no more caches
-    bool preparing_kind;  // a static kind is looking for its nodes, and allocates on the way
+    ThreadCache* near[kNearCaches];  // (atomic) [0] stays nullptr, for nobody's addresses
+    // Of the one or two tiers that the preload library takes blocks from by itself (tiering/shortcut.hpp); nullptr
+    // while it may not.
+    ThreadCache* shortcut[2];     // (atomic)
+    std::uint64_t shortcut_seen;  // of the changes that are counted, those that are taken into account
+    unsigned shortcut_tries;      // to take it, that found a tier without a cache
+    ThreadCache** far;            // for the owner numbers from kNearCaches on; nullptr until one is used
+    unsigned number;              // of this thread, from 1 in order of first use; 0: not given yet
+    bool ending;                  // the thread's destructors run: open no more caches
+    bool preparing_kind;          // a static kind is looking for its nodes, and allocates on the way
 };
 
 extern TERRACE_TLS ThreadCaches thread_caches;
@@ -61,20 +93,6 @@ inline ThreadCache* cache_of(unsigned owner) {
                                         : __atomic_load_n(&thread_caches.far[owner], __ATOMIC_RELAXED);
 }
 
-// The same, for an owner that a block's address told. A thread frees into the same cache again and again: a
-// comparison that the processor predicts takes one load out of a chain of five, each of which waits for the
-// one before.
-inline ThreadCache* cache_of_freed(unsigned owner) {
-    if (owner == __atomic_load_n(&thread_caches.last_owner, __ATOMIC_RELAXED)) [[likely]]
-        return thread_caches.last;
-    ThreadCache* const cache = cache_of(owner);
-    if (cache != nullptr) {
-        thread_caches.last = cache;
-        __atomic_store_n(&thread_caches.last_owner, owner, __ATOMIC_RELAXED);
-    }
-    return cache;
-}
-
 // Opens this thread's cache of a kind. nullptr when there is no memory for it, or the thread is about to end.
 // REQUIRES: the kind is kReady and has no foreign heap.
 ThreadCache* open_cache(memkind* kind);
@@ -82,7 +100,7 @@ ThreadCache* open_cache(memkind* kind);
 // Fills an empty bin and takes one block of it; nullptr when the kind is full.
 void* refill_and_take(ThreadCache* cache, unsigned class_number);
 
-// Puts a block into a bin that is full, or not in use yet.
+// Puts a block of a cached class into a bin that is full.
 void make_room_and_put(ThreadCache* cache, unsigned class_number, void* block);
 
 // Gives every block of a cache of the calling thread back.
@@ -105,6 +123,15 @@ void close_caches_of_this_thread();
 // In a forked child, which has only the thread that forked: forgets the caches of the others, whose thread-local storage may
 // be used by new threads, or be gone. The blocks in them are lost to the child: a thread may have been about to take one.
 void forget_caches_of_other_threads();
+
+// Calls action(cache) for each cache of the calling thread.
+template <typename Action>
+void for_each_own_cache(Action action) {
+    const unsigned count = thread_caches.far == nullptr ? kNearCaches : kMaxKinds + 1;
+    for (unsigned owner = 0; owner < count; ++owner)
+        if (ThreadCache* const cache = cache_of(owner); cache != nullptr)
+            action(cache);
+}
 
 // A small number that differs from other threads', to spread them over shards.
 unsigned number_of_this_thread();
