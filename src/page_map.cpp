@@ -6,6 +6,10 @@ namespace terrace::page_map {
 
 __attribute__((visibility("hidden"))) Entry* sheets[kGranuleCount];
 
+// What libmemtier.so knows it by (tiering/shortcut.hpp).
+extern "C" __attribute__((visibility("default"), alias("_ZN7terrace8page_map6sheetsE")))
+Entry* terrace_preload_1_sheets[kGranuleCount];
+
 namespace {
 
 constexpr std::size_t kSheetBytes = kPagesInGranule * sizeof(Entry);

@@ -47,16 +47,21 @@ constexpr std::uintptr_t span_in(Entry entry) {
 
 extern Entry* sheets[kGranuleCount];
 
-// The entry of the page that holds this address; 0 for addresses that nobody marked. 2 loads, no lock.
-inline Entry entry_of(const void* address) {
+// The entry of the page that holds this address, in a table of sheets. 2 loads, no lock.
+inline Entry entry_in(Entry* const* table, const void* address) {
     const std::uintptr_t value = reinterpret_cast<std::uintptr_t>(address);
     const std::uintptr_t granule = value >> kGranuleBits;
     if (granule >= kGranuleCount) [[unlikely]]
         return 0;
-    const Entry* const sheet = __atomic_load_n(&sheets[granule], __ATOMIC_RELAXED);
+    const Entry* const sheet = __atomic_load_n(&table[granule], __ATOMIC_RELAXED);
     if (sheet == nullptr) [[unlikely]]
         return 0;
     return __atomic_load_n(&sheet[value >> kPageBits & (kPagesInGranule - 1)], __ATOMIC_RELAXED);
+}
+
+// The entry of the page that holds this address; 0 for addresses that nobody marked. 2 loads, no lock.
+inline Entry entry_of(const void* address) {
+    return entry_in(sheets, address);
 }
 
 // REQUIRES: a sheet covers the address.

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include <new>
+#include <numeric>
 #include <span>
 #include <string_view>
 
@@ -114,6 +115,22 @@ bool set_option(memtier_builder* builder, std::string_view name, const void* val
     return true;
 }
 
+// One tier, or two whose bytes, of up to 2^47, can be multiplied by the other's share in 63 bits.
+void set_up_shortcut(memtier_memory* memory) {
+    memory->has_shortcut = memory->count == 1;
+    if (memory->count != 2 || memory->in_order || memory->by_threshold)
+        return;
+    constexpr unsigned kMostWeight = 1U << 15;
+    const unsigned common = std::gcd(memory->tiers[0].ratio, memory->tiers[1].ratio);
+    for (unsigned i : {0U, 1U}) {
+        const unsigned weight = memory->tiers[1 - i].ratio / common;
+        if (weight > kMostWeight)
+            return;
+        memory->tiers[i].weight = weight;
+    }
+    memory->has_shortcut = true;
+}
+
 }  // namespace
 
 TERRACE_EXPORT memtier_builder* memtier_builder_new(memtier_policy_t policy) {
@@ -187,6 +204,7 @@ TERRACE_EXPORT memtier_memory* memtier_builder_construct_memtier_memory(memtier_
     if (default_tier != kMostTiers)
         memory->fallback_order[order] = default_tier;
     memory->by_threshold = builder->policy == MEMTIER_POLICY_DYNAMIC_THRESHOLD;
+    set_up_shortcut(memory);
     if (memory->by_threshold)
         memory->thresholds.set(thresholds_of(builder), builder->options);
     return memory;

@@ -11,7 +11,7 @@
 namespace terrace::tiering {
 namespace {
 
-constexpr unsigned kPagesPerBatch = 8;
+constexpr unsigned kPagesPerBatch = 4;
 
 struct Batch {
     Batch* next;
@@ -59,6 +59,8 @@ void release(LedgerPage& page) {
 void at_thread_exit(void* page) {
     if (++exit_rounds < kRoundsBeforeRelease && pthread_setspecific(exit_key, page) == 0)
         return;
+    if (void (*const hook)() = internal::before_release.load(std::memory_order_relaxed); hook != nullptr)
+        hook();
     internal::own_page = nullptr;
     release(*static_cast<LedgerPage*>(page));
 }
@@ -143,19 +145,29 @@ void add_to_estimate(unsigned slot, std::int64_t bytes) {
     std::int64_t peak = shared.peak.load(std::memory_order_relaxed);
     while (now > peak && !shared.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
     }
+    estimate_changes.increment();
 }
 
 }  // namespace
+
+__attribute__((visibility("hidden"))) constinit ChangeCount estimate_changes;
+
+// What libmemtier.so knows it by (shortcut.hpp).
+extern "C" __attribute__((visibility("default"), alias("_ZN7terrace7tiering16estimate_changesE")))
+ChangeCount terrace_preload_1_estimate_changes;
 
 namespace internal {
 
 TERRACE_TLS LedgerPage* own_page = nullptr;
 SharedBalance shared_balances[kLedgerSlots];
+constinit std::atomic<void (*)()> before_release{nullptr};
 
 void publish(unsigned slot, LedgerEntry& entry) {
     const std::int64_t net = entry.net.load(std::memory_order_relaxed);
     add_to_estimate(slot, net - entry.published);
     entry.published = net;
+    entry.upper = net + kPublishBytes;
+    entry.lower = net - kPublishBytes;
 }
 
 void account_without_page(unsigned slot, std::int64_t bytes) {
@@ -175,6 +187,7 @@ void change_tenant(unsigned slot, std::uint32_t tenant) {
     const std::int64_t left_behind = sum_of_pages(slot, &LedgerEntry::net);
     shared.estimate.fetch_sub(left_behind - shared.base.load(std::memory_order_relaxed),
                               std::memory_order_relaxed);
+    estimate_changes.increment();
     shared.base.store(left_behind, std::memory_order_relaxed);
     shared.allocations_base.store(sum_of_pages(slot, &LedgerEntry::allocations), std::memory_order_relaxed);
     shared.peak.store(0, std::memory_order_relaxed);

@@ -18,13 +18,22 @@ inline constexpr unsigned kLedgerSlots = 4096;
 // 64-byte objects at one shared write in 256 allocations, and the ratio within 16 KiB times (threads - 1) per tier.
 inline constexpr std::int64_t kPublishBytes = 16 * 1024;
 
-struct LedgerEntry {
+struct alignas(64) LedgerEntry {
     // bytes allocated minus bytes freed by this page's owners; written by the owner only
     std::atomic<std::int64_t> net{0};
-    // the part of net that the shared estimate contains; touched by the owner only
+    // When `net` arrives at one of these, the shared estimate is to hear of it: kPublishBytes from `published`,
+    // and in a new entry at once. Touched by the owner only, as is what follows.
+    std::int64_t upper = 0;
+    std::int64_t lower = 0;
+    // the part of net that the shared estimate contains
     std::int64_t published = 0;
     // how many blocks were allocated; written by the owner only
     std::atomic<std::uint64_t> allocations{0};
+
+    // For the shortcut (shortcut.hpp): the estimate less `published` when the owner last looked, so that `net`
+    // and this are the policy's view; and the other tier's share.
+    std::int64_t elsewhere = 0;
+    std::int64_t weight = 0;
 };
 
 // One thread's page. Its numbers outlive the thread: the next owner carries on where it stopped.
@@ -42,11 +51,24 @@ struct alignas(64) SharedBalance {
     std::atomic<std::uint32_t> tenant{0};            // the kind that the numbers are about
 };
 
+// How often something changed: one load tells whether it did again. On a line of its own.
+struct alignas(64) ChangeCount {
+    std::atomic<std::uint64_t> count{0};
+
+    void increment() { count.fetch_add(1, std::memory_order_release); }
+};
+
+// Any shared estimate.
+extern ChangeCount estimate_changes;
+
 namespace internal {
 extern __attribute__((visibility("hidden"))) TERRACE_TLS LedgerPage* own_page;
 extern SharedBalance shared_balances[kLedgerSlots];
 void publish(unsigned slot, LedgerEntry& entry);
 void account_without_page(unsigned slot, std::int64_t bytes);
+
+// Called, where it is set, when a thread gives its page away: it may have kept pointers into it.
+extern std::atomic<void (*)()> before_release;
 
 template <class Result>
 __attribute__((noinline)) Result publish_and_return(unsigned slot, LedgerEntry& entry, Result result) {
@@ -74,8 +96,7 @@ inline Result account_in(LedgerPage* page, unsigned slot, std::int64_t bytes, Re
     LedgerEntry& entry = page->entries[slot];
     const std::int64_t net = entry.net.load(std::memory_order_relaxed) + bytes;
     entry.net.store(net, std::memory_order_relaxed);
-    const std::int64_t pending = net - entry.published;
-    if (pending >= kPublishBytes || pending <= -kPublishBytes) [[unlikely]]
+    if (net >= entry.upper || net <= entry.lower) [[unlikely]]
         return internal::publish_and_return(slot, entry, result);
     return result;
 }
@@ -110,6 +131,11 @@ inline std::uint64_t estimated_bytes(unsigned slot, const LedgerPage* page) {
         bytes += entry.net.load(std::memory_order_relaxed) - entry.published;
     }
     return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+// The estimate without what it contains of this entry, of one of the calling thread's.
+inline std::int64_t estimate_without(unsigned slot, const LedgerEntry& entry) {
+    return internal::shared_balances[slot].estimate.load(std::memory_order_relaxed) - entry.published;
 }
 
 inline std::uint64_t estimated_bytes(unsigned slot) {

@@ -16,8 +16,9 @@ static_assert(kinds::kMaxKinds <= kLedgerSlots, "every kind has an entry in the 
 
 struct Tier {
     memkind_t kind;
-    unsigned slot;   // of the kind, in the ledger
-    unsigned ratio;  // 1 or more
+    unsigned slot;            // of the kind, in the ledger
+    unsigned ratio;           // 1 or more
+    std::int64_t weight = 0;  // of two tiers on the shortcut: the other's ratio, in lowest terms
 
     // The tier refused an allocation when it held this many bytes; while it holds as many, it is passed over.
     std::atomic<std::uint64_t> full_at{UINT64_MAX};
@@ -30,6 +31,9 @@ struct Tier {
     std::atomic<std::uint64_t> passed_on{0};
 };
 
+// A tier became full, or broke, or has room again.
+extern ChangeCount tier_changes;
+
 }  // namespace terrace::tiering
 
 // The C interface's name for it, so it stands outside the namespace.
@@ -38,6 +42,7 @@ struct memtier_memory {
     bool by_threshold = false;  // the policy is DYNAMIC_THRESHOLD: thresholds are in use
     bool in_order = false;      // the policy is CAPACITY_ORDER: the first tier with room
     bool is_strict = false;     // no tier stands in for another
+    bool has_shortcut = false;  // the policy is so simple that libmemtier.so may follow it by itself
     // every tier; MEMKIND_DEFAULT last if it is one, but for CAPACITY_ORDER
     unsigned fallback_order[terrace::tiering::kMostTiers] = {};
     terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};

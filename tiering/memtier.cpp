@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/log.hpp"
+#include "tiering/kept_entries.hpp"
 #include "tiering/memory.hpp"
 #include "tiering/static_ratio.hpp"
 
@@ -88,6 +89,12 @@ bool is_passed_over(Tier& tier) {
                                 kTryFullTierEach - 1;
 }
 
+// Threads on the shortcut look at one of these.
+void note_tier_change() {
+    tiering::tier_changes.increment();
+    tiering::estimate_changes.increment();
+}
+
 kinds::SourceFailure failure_of(const Tier& tier) {
     return tier.kind->source != nullptr ? tier.kind->source->failure() : kinds::SourceFailure{};
 }
@@ -96,6 +103,7 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
     if (failure_of(tier).is_lasting) {
         tier.refusals.fetch_add(1, std::memory_order_relaxed);
         tier.full_at.store(0, std::memory_order_relaxed);
+        note_tier_change();
         if (!tier.has_failed.exchange(true, std::memory_order_relaxed))
             log_info("tier %u is broken; nothing is allocated there any more",
                      static_cast<unsigned>(&tier - memory->tiers));
@@ -105,9 +113,11 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
         return;
     const std::uint64_t bytes = tiering::estimated_bytes(tier.slot);
     tier.refusals.fetch_add(1, std::memory_order_relaxed);
-    if (tier.full_at.exchange(bytes, std::memory_order_relaxed) == UINT64_MAX)
+    if (tier.full_at.exchange(bytes, std::memory_order_relaxed) == UINT64_MAX) {
+        note_tier_change();
         log_info("tier %u is full at %llu bytes; its allocations go to the other tiers while it is",
                  static_cast<unsigned>(&tier - memory->tiers), static_cast<unsigned long long>(bytes));
+    }
 }
 
 // The chosen tier has no room: the others in order, first those that are not known to be full, then all.
@@ -144,8 +154,10 @@ void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Alloca
     if (!has_failed && (memory->is_strict || !is_passed_over(tier))) {
         const bool was_full = is_full(tier);
         if (void* block = allocate(tier.kind)) {
-            if (was_full)  // room came from elsewhere; the next refusal tells how much
+            if (was_full) {  // room came from elsewhere; the next refusal tells how much
                 tier.full_at.store(UINT64_MAX, std::memory_order_relaxed);
+                note_tier_change();
+            }
             count_allocated(block);
             return block;
         }
@@ -293,6 +305,14 @@ bool is_settled(memkind_t owner, void* block, size_t size) {
 
 }  // namespace
 
+namespace terrace::tiering {
+__attribute__((visibility("hidden"))) constinit ChangeCount tier_changes;
+
+// What libmemtier.so knows it by (shortcut.hpp).
+extern "C" __attribute__((visibility("default"), alias("_ZN7terrace7tiering12tier_changesE")))
+ChangeCount terrace_preload_1_tier_changes;
+}  // namespace terrace::tiering
+
 TERRACE_EXPORT void* memtier_malloc(memtier_memory* memory, size_t size) {
     tiering::LedgerPage* const page = tiering::own_page();
     if (!is_cacheable(size) || page == nullptr || memory->by_threshold) [[unlikely]]
@@ -378,8 +398,9 @@ TERRACE_EXPORT size_t memtier_usable_size(void* ptr) {
 
 TERRACE_EXPORT int memtier_try_free(void* ptr) {
     const page_map::Entry entry = page_map::entry_of(ptr);
-    if (const kinds::ThreadCache* const cache = kinds::deallocate_cached(entry, ptr); cache != nullptr)
-        [[likely]] {
+    if (kinds::ThreadCache* const cache = kinds::deallocate_cached(entry, ptr); cache != nullptr) [[likely]] {
+        if (tiering::LedgerPage* const page = tiering::own_page(); page != nullptr)
+            tiering::keep_entry(cache, page);
         const size_t bytes = kinds::size_class(page_map::class_in(entry)).size;
         return tiering::account_and_return(cache->shown_slot, -signed_bytes(bytes), 0);
     }

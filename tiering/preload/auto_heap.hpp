@@ -9,6 +9,7 @@
 
 #include "tiering/preload/auto_hbw.hpp"
 #include "tiering/preload/auto_hbw_log.hpp"
+#include "tiering/shortcut.hpp"
 
 namespace terrace::preload::heap {
 
@@ -27,6 +28,11 @@ inline void* place(const char* function, size_t size, Allocate allocate) {
 }
 
 }  // namespace internal
+
+// What malloc(size) gives, whatever the size; nullptr, and nothing done, when that is not possible quickly.
+inline void* allocate_quickly(size_t) {
+    return nullptr;
+}
 
 inline void* allocate(size_t size) {
     return internal::place("malloc", size,
@@ -74,6 +80,11 @@ inline void* resize(void* block, size_t size) {
     memcpy(moved, block, old_size < size ? old_size : size);
     memtier_try_free(block);
     return moved;
+}
+
+// False, and nothing done, when that is not possible quickly.
+inline bool release_quickly(void* block) {
+    return log_level() < AutoHbwLog::kEverything && tiering::shortcut::put(block);
 }
 
 // False, and nothing done, when the block is not ours. nullptr counts as ours.

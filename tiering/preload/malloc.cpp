@@ -1,7 +1,7 @@
 // The C library's allocation functions, with the C library's manners, over the heap of a preload library: it
 // is compiled once for each of them (TERRACE_PRELOAD_HEAP). Each function settles what is peculiar to it
-// (sizes of 0, overflow, alignments, errno) and passes on. Hot path of malloc: 1 load, 1 comparison, 1 call
-// into libmemkind.
+// (sizes of 0, overflow, alignments, errno) and passes on. The hot paths of malloc and free are the heap's quick
+// functions, inlined.
 #include <errno.h>
 #include <malloc.h>
 #include <stddef.h>
@@ -55,14 +55,19 @@ size_t page_size() {
     return static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-__attribute__((noinline, cold)) void free_foreign(void* block) {
-    if (__libc_free != nullptr)
+// These two are apart, and last in their callers, which so need no frame.
+__attribute__((noinline)) void* allocate_slowly(size_t size) {
+    return heap::allocate(block_size(size));
+}
+
+__attribute__((noinline)) void release_slowly(void* block) {
+    if (!heap::release(block) && __libc_free != nullptr)
         __libc_free(block);
 }
 
 inline void release(void* block) {
-    if (!heap::release(block)) [[unlikely]]
-        free_foreign(block);
+    if (!heap::release_quickly(block)) [[unlikely]]
+        release_slowly(block);
 }
 
 bool is_foreign(void* block) {
@@ -71,7 +76,7 @@ bool is_foreign(void* block) {
 
 void* resize(void* block, size_t size) {
     if (block == nullptr)
-        return heap::allocate(block_size(size));
+        return allocate_slowly(size);
     if (is_foreign(block)) [[unlikely]]
         return __libc_realloc != nullptr ? __libc_realloc(block, size) : nullptr;
     if (size == 0) {
@@ -84,7 +89,8 @@ void* resize(void* block, size_t size) {
 }  // namespace
 
 TERRACE_INTERPOSE void* malloc(size_t size) noexcept {
-    return heap::allocate(block_size(size));
+    void* const block = heap::allocate_quickly(size);
+    return block != nullptr ? block : allocate_slowly(size);
 }
 
 TERRACE_INTERPOSE void* calloc(size_t count, size_t size) noexcept {

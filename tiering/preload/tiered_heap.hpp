@@ -1,16 +1,25 @@
-// What malloc.cpp is made of in libmemtier: the tiers, or plain DRAM while there are none. Sizes are never 0,
-// and alignments powers of two.
+// What malloc.cpp is made of in libmemtier: the tiers, or plain DRAM while there are none. But for
+// allocate_quickly(), sizes are never 0, and alignments powers of two.
 #pragma once
 
 #include <stddef.h>
 
 #include "tiering/preload/tiers.hpp"
+#include "tiering/shortcut.hpp"
 
 namespace terrace::preload::heap {
 
+// What malloc(size) gives, whatever the size; nullptr, and nothing done, when that is not possible quickly.
+inline void* allocate_quickly(size_t size) {
+    return tiering::shortcut::take(size);
+}
+
 inline void* allocate(size_t size) {
     memtier_memory* memory = active_memory();
-    return memory != nullptr ? memtier_malloc(memory, size) : memtier_kind_malloc(MEMKIND_DEFAULT, size);
+    if (memory == nullptr)
+        return memtier_kind_malloc(MEMKIND_DEFAULT, size);
+    terrace_preload_1_renew(memory);
+    return memtier_malloc(memory, size);
 }
 
 inline void* allocate_zeroed(size_t size) {
@@ -31,6 +40,11 @@ inline void* resize(void* block, size_t size) {
     memtier_memory* memory = active_memory();
     return memory != nullptr ? memtier_realloc(memory, block, size)
                              : memtier_kind_realloc(MEMKIND_DEFAULT, block, size);
+}
+
+// False, and nothing done, when that is not possible quickly.
+inline bool release_quickly(void* block) {
+    return tiering::shortcut::put(block);
 }
 
 // False, and nothing done, when the block is not ours. nullptr counts as ours.

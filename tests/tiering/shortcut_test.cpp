@@ -1,0 +1,257 @@
+// The shortcut of libmemtier.so takes the decisions of the memtier functions, counts as they do, and steps aside
+// where it must not decide.
+#include "tiering/shortcut.hpp"
+
+#include <gtest/gtest.h>
+#include <memkind_memtier.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "tests/support/temporary_directory.hpp"
+
+namespace {
+
+using terrace::tests::TemporaryDirectory;
+namespace shortcut = terrace::tiering::shortcut;
+
+constexpr size_t kLimit = 16u << 20;
+
+// Kinds of files in a ratio, and a memory over them.
+class Tiers {
+  public:
+    explicit Tiers(std::vector<unsigned> ratios, size_t limit = 0,
+                   memtier_policy_t policy = MEMTIER_POLICY_STATIC_RATIO) {
+        memtier_builder* builder = memtier_builder_new(policy);
+        for (const unsigned ratio : ratios) {
+            memkind_t kind = nullptr;
+            EXPECT_EQ(memkind_create_pmem(directory_.path(), limit, &kind), MEMKIND_SUCCESS);
+            EXPECT_EQ(memtier_builder_add_tier(builder, kind, ratio), 0);
+            kinds.push_back(kind);
+        }
+        memory = memtier_builder_construct_memtier_memory(builder);
+        memtier_builder_delete(builder);
+    }
+    ~Tiers() {
+        memtier_delete_memtier_memory(memory);
+        for (memkind_t kind : kinds)
+            memkind_destroy_kind(kind);
+    }
+
+    [[nodiscard]] size_t tier_of(void* block) const {
+        size_t tier = 0;
+        while (kinds[tier] != memkind_detect_kind(block))
+            ++tier;
+        return tier;
+    }
+    [[nodiscard]] memtier_tier_statistics statistics(unsigned tier) const {
+        memtier_tier_statistics its = {};
+        EXPECT_EQ(memtier_get_tier_statistics(memory, tier, &its), 0);
+        return its;
+    }
+
+    std::vector<memkind_t> kinds;
+    memtier_memory* memory = nullptr;
+
+  private:
+    TemporaryDirectory directory_;
+};
+
+// As libmemtier.so's malloc and free do; how often by the shortcut, in the last argument.
+void* allocate(memtier_memory* memory, size_t size, size_t* short_cuts) {
+    if (void* const block = shortcut::take(size)) {
+        ++*short_cuts;
+        return block;
+    }
+    terrace_preload_1_renew(memory);
+    return memtier_malloc(memory, size);
+}
+
+void release(void* block, size_t* short_cuts) {
+    if (shortcut::put(block))
+        ++*short_cuts;
+    else
+        memtier_free(block);
+}
+
+void choose_alike(const std::vector<unsigned>& ratios) {
+    const Tiers by_shortcut(ratios);
+    const Tiers by_functions(ratios);
+    std::mt19937 random(1);
+    std::vector<std::array<void*, 2>> live;
+    size_t short_cuts = 0;
+    constexpr int kSteps = 50000;
+    for (int step = 0; step < kSteps; ++step) {
+        if (live.size() > 2000 || (!live.empty() && random() % 3 == 0)) {
+            std::array<void*, 2>& last = live[random() % live.size()];
+            release(last[0], &short_cuts);
+            memtier_free(last[1]);
+            last = live.back();
+            live.pop_back();
+        } else {
+            const size_t size = 16 + random() % (random() % 8 == 0 ? 6000 : 500);
+            live.push_back(
+                {allocate(by_shortcut.memory, size, &short_cuts), memtier_malloc(by_functions.memory, size)});
+            ASSERT_EQ(by_shortcut.tier_of(live.back()[0]), by_functions.tier_of(live.back()[1]))
+                << "allocation " << step << " of " << size << " bytes";
+        }
+        if (step % 500 != 0)
+            continue;
+        for (unsigned tier = 0; tier < ratios.size(); ++tier) {
+            const memtier_tier_statistics ours = by_shortcut.statistics(tier);
+            const memtier_tier_statistics theirs = by_functions.statistics(tier);
+            ASSERT_EQ(ours.allocated, theirs.allocated) << "step " << step << ", tier " << tier;
+            ASSERT_EQ(ours.allocations, theirs.allocations) << "step " << step << ", tier " << tier;
+            ASSERT_LE(ours.allocated, ours.peak);
+        }
+    }
+    EXPECT_GT(short_cuts, kSteps / 10U * 7) << "it was hardly taken";
+    for (const auto& pair : live) {
+        release(pair[0], &short_cuts);
+        memtier_free(pair[1]);
+    }
+    for (unsigned tier = 0; tier < ratios.size(); ++tier)
+        EXPECT_EQ(by_shortcut.statistics(tier).allocated, 0u);
+}
+
+TEST(Shortcut, CountsOneTierAsTheFunctionsDo) {
+    choose_alike({1});
+}
+
+TEST(Shortcut, ChoosesAndCountsAsTheFunctionsDo) {
+    choose_alike({1, 4});
+    choose_alike({30, 10});
+    choose_alike({1, 30000});
+}
+
+TEST(Shortcut, IsNotTakenWhereTheChoiceIsNotSimple) {
+    size_t short_cuts = 0;
+    const auto try_it = [&short_cuts](const Tiers& tiers) {
+        std::vector<void*> blocks;
+        for (int i = 0; i < 300; ++i)
+            blocks.push_back(allocate(tiers.memory, 64, &short_cuts));
+        for (void* block : blocks)
+            memtier_free(block);
+    };
+    try_it(Tiers({1, 1, 1}));
+    try_it(Tiers({1, 4000000000}));
+    try_it(Tiers({1, 1}, 0, MEMTIER_POLICY_DYNAMIC_THRESHOLD));
+    try_it(Tiers({1, 1}, 0, MEMTIER_POLICY_CAPACITY_ORDER));
+    EXPECT_EQ(short_cuts, 0u);
+}
+
+TEST(Shortcut, GivesAtLeastWhatMallocGives) {
+    const Tiers tiers({1});
+    size_t short_cuts = 0;
+    for (int round = 0; round < 8; ++round)
+        for (size_t size = 0; size <= 4096; ++size) {
+            void* const block = shortcut::take(size);
+            void* const other =
+                block != nullptr ? block : allocate(tiers.memory, size < 16 ? 16 : size, &short_cuts);
+            ASSERT_GE(memtier_usable_size(other), size < 16 ? 16 : size);
+            ASSERT_EQ(reinterpret_cast<uintptr_t>(other) % 16, 0u);
+            release(other, &short_cuts);
+        }
+    EXPECT_EQ(shortcut::take(4097), nullptr);
+}
+
+TEST(Shortcut, LeavesWhatIsNotOurs) {
+    const Tiers tiers({1});
+    size_t short_cuts = 0;
+    release(allocate(tiers.memory, 64, &short_cuts), &short_cuts);
+    int here = 0;
+    EXPECT_FALSE(shortcut::put(nullptr));
+    EXPECT_FALSE(shortcut::put(&here));
+    EXPECT_FALSE(shortcut::put(reinterpret_cast<void*>(~uintptr_t{0} - 4095)));
+    EXPECT_FALSE(shortcut::put(reinterpret_cast<void*>(uintptr_t{1} << 47)));
+}
+
+TEST(Shortcut, EndsWithItsKinds) {
+    size_t short_cuts = 0;
+    {
+        const Tiers tiers({1, 1});
+        std::vector<void*> blocks;
+        for (int i = 0; i < 100; ++i)
+            blocks.push_back(allocate(tiers.memory, 64, &short_cuts));
+        for (void* block : blocks)
+            release(block, &short_cuts);
+        EXPECT_GT(short_cuts, 100u);
+    }
+    EXPECT_EQ(shortcut::take(64), nullptr);
+}
+
+// All of a full tier's allocations go elsewhere, those of the shortcut too.
+TEST(Shortcut, LeavesAFullTierAndComesBack) {
+    const Tiers tiers({1, 1}, kLimit);
+    std::vector<void*> blocks;
+    size_t short_cuts = 0;
+    while (void* const block = allocate(tiers.memory, 1024, &short_cuts))
+        blocks.push_back(block);
+    EXPECT_GT(tiers.statistics(0).refusals, 0u);
+    EXPECT_GT(tiers.statistics(1).refusals, 0u);
+    EXPECT_GT(tiers.statistics(0).allocated + tiers.statistics(1).allocated, kLimit);
+    EXPECT_EQ(tiers.statistics(0).allocated + tiers.statistics(1).allocated, blocks.size() * 1024);
+    for (void* block : blocks)
+        release(block, &short_cuts);
+    EXPECT_EQ(tiers.statistics(0).allocated + tiers.statistics(1).allocated, 0u);
+    void* const again = allocate(tiers.memory, 1024, &short_cuts);
+    EXPECT_NE(again, nullptr);
+    release(again, &short_cuts);
+}
+
+// Blocks that one thread allocates and others free, while threads come and go.
+TEST(Shortcut, CountsExactlyWhateverThreadFrees) {
+    const Tiers tiers({1, 3});
+    std::mutex lock;
+    std::vector<void*> passed_on;
+    std::atomic<size_t> bytes{0};
+    std::atomic<size_t> allocations{0};
+    std::atomic<size_t> all_short_cuts{0};
+    const auto work = [&](unsigned seed) {
+        std::mt19937 random(seed);
+        size_t short_cuts = 0;
+        for (int i = 0; i < 20000; ++i) {
+            void* const block = allocate(tiers.memory, 16 + random() % 1000, &short_cuts);
+            bytes += memtier_usable_size(block);
+            ++allocations;
+            void* other = nullptr;
+            {
+                const std::lock_guard guard(lock);
+                passed_on.push_back(block);
+                if (passed_on.size() > 3000)
+                    std::swap(other, passed_on[random() % passed_on.size()]);
+                if (other != nullptr) {
+                    passed_on.erase(std::find(passed_on.begin(), passed_on.end(), nullptr));
+                    bytes -= memtier_usable_size(other);
+                }
+            }
+            if (other != nullptr)
+                release(other, &short_cuts);
+        }
+        all_short_cuts += short_cuts;
+    };
+    for (unsigned round = 0; round < 2; ++round) {
+        std::vector<std::thread> threads;
+        for (unsigned t = 0; t < 4; ++t)
+            threads.emplace_back(work, round * 4 + t);
+        for (std::thread& thread : threads)
+            thread.join();
+        const size_t first = tiers.statistics(0).allocated;
+        const size_t second = tiers.statistics(1).allocated;
+        EXPECT_EQ(first + second, bytes);
+        EXPECT_EQ(tiers.statistics(0).allocations + tiers.statistics(1).allocations, allocations);
+        EXPECT_NEAR(static_cast<double>(second), 3.0 * static_cast<double>(first), 4 * 4 * 16384.0);
+    }
+    EXPECT_GT(all_short_cuts, allocations);
+    size_t short_cuts = 0;
+    for (void* block : passed_on)
+        release(block, &short_cuts);
+    EXPECT_EQ(tiers.statistics(0).allocated + tiers.statistics(1).allocated, 0u);
+}
+
+}  // namespace
