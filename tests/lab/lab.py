@@ -20,6 +20,7 @@ TOPOLOGIES = SOURCE / "tests" / "data" / "topologies"
 SKIPPED = 77
 SHORT = ["power_cut_disk", "power_cut_fsdax", "dram_hbm_cxl", "kmem_dax"]  # what CI has time for
 NIGHTLY_CUTS = 20
+NIGHTLY_LIMIT = 3600  # seconds for a machine that runs all programs
 
 # What is loaded, in the order of need; modules that they depend on come first by themselves.
 BASE_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "virtio_blk"]
@@ -180,7 +181,7 @@ def settings_for(model, options, extra=None):
     values = {
         "model": model.name, "about": model.about, "build_dir": options.build_dir, "source_dir": SOURCE,
         "tests": " ".join(model.tests), "set_up": model.set_up, "shell": "yes" if options.shell else "no",
-        "save": "yes" if options.save_topologies else "no", "kept": "no", "last": "",
+        "save": "yes" if options.save_topologies else "no", "nightly": "yes" if options.nightly else "no", "kept": "no", "last": "",
         "disk": model.disk or "no", "cxl": "yes" if model.cxl else "no",
         "pmem": "\n".join(f"{bytes_of(device['size'])} {device['mode']}" for device in model.pmem),
     }
@@ -364,8 +365,9 @@ def main():
     options = parser.parse_args()
     if options.short and not options.models:
         options.models = SHORT
-    if options.nightly and options.power_cuts is None:
-        options.power_cuts = NIGHTLY_CUTS
+    if options.nightly:
+        options.limit = max(options.limit, NIGHTLY_LIMIT)
+        options.power_cuts = NIGHTLY_CUTS if options.power_cuts is None else options.power_cuts
     unknown = [name for name in options.models if name not in models]
     if unknown:
         sys.exit(f"no model {', '.join(unknown)}; there are: {', '.join(models)}")

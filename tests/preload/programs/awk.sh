@@ -2,9 +2,9 @@
 needs="mawk" packages="mawk gawk"
 
 run() {
-    cat >program.awk <<'AWK'
+    sed "s/COUNT/$(scaled 200000)/" >program.awk <<'AWK'
 BEGIN {
-    for (i = 0; i < 200000; i++) { key = "k" (i * 7919 % 100003); h[key] += i }
+    for (i = 0; i < COUNT; i++) { key = "k" (i * 7919 % 100003); h[key] += i }
     for (k in h) { n++; sum += h[k] }
     print n, sum
     for (i = 0; i < 3000; i++) text = text i ","
