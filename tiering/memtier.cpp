@@ -102,9 +102,10 @@ kinds::SourceFailure failure_of(const Tier& tier) {
 void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
     if (failure_of(tier).is_lasting) {
         tier.refusals.fetch_add(1, std::memory_order_relaxed);
-        tier.full_at.store(0, std::memory_order_relaxed);
+        const bool was_known = tier.has_failed.exchange(true);
+        tier.full_at.store(0);
         note_tier_change();
-        if (!tier.has_failed.exchange(true, std::memory_order_relaxed))
+        if (!was_known)
             log_info("tier %u is broken; nothing is allocated there any more",
                      static_cast<unsigned>(&tier - memory->tiers));
         return;
@@ -155,7 +156,9 @@ void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Alloca
         const bool was_full = is_full(tier);
         if (void* block = allocate(tier.kind)) {
             if (was_full) {  // room came from elsewhere; the next refusal tells how much
-                tier.full_at.store(UINT64_MAX, std::memory_order_relaxed);
+                tier.full_at.store(UINT64_MAX);
+                if (tier.has_failed.load())  // another thread found out meanwhile
+                    tier.full_at.store(0);
                 note_tier_change();
             }
             count_allocated(block);
