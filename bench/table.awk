@@ -10,9 +10,10 @@ function after(line, count) {
     return line
 }
 
-# A time in ns, in the unit that suits it.
-function readable(ns) {
+# A time in ns, in the unit that suits it; of a scenario "peak_PROGRAM", memory in KiB.
+function readable(ns, scenario) {
     if (ns == "") return "-"
+    if (scenario ~ /^peak_/) return sprintf("%.2f MiB", ns / 1024)
     if (ns < 10000) return sprintf("%.1f ns", ns)
     if (ns < 10000000) return sprintf("%.1f us", ns / 1000)
     return sprintf("%.1f ms", ns / 1000000)
@@ -100,8 +101,8 @@ END {
             }
             peer = ns["peer", group, scenario]
             jemalloc = ns[third, group, scenario]
-            printf "  %-35s%11s%11s%11s%s%s%s\n", name[group, scenario], readable(ours), readable(jemalloc), readable(peer),
-                judged(jemalloc, ours, jemalloc_aim[group, scenario]), judged(peer, ours, peer_aim[group, scenario]),
+            printf "  %-35s%11s%11s%11s%s%s%s\n", name[group, scenario], readable(ours, scenario), readable(jemalloc, scenario),
+                readable(peer, scenario), judged(jemalloc, ours, jemalloc_aim[group, scenario]), judged(peer, ours, peer_aim[group, scenario]),
                 # Two threads in the time "two" for a pair each, where one thread takes "ours".
                 two == "" ? "" : judged(2 * ours, two, sprintf("%.2f", threads_aim[group, scenario] * machine / 2))
         }

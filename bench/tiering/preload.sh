@@ -4,7 +4,8 @@
 #
 #     bench_preload_SIDE MEMORY-DIR DISK-DIR PERCENT VARIANT     dram: one tier; two: DRAM and a file in memory, 1:4
 #
-# Prints "scenario ns" lines: for a malloc and a free, or for a whole run of a program. A program that is not installed, or that
+# Prints "scenario ns" lines: for a malloc and a free, or for a whole run of a program; and "peak_PROGRAM KiB", the most that
+# the program had resident. A program that is not installed, or that
 # does not survive, has no line.
 set -u
 side=${0##*_} memory=$1 percent=$3 variant=$4
@@ -22,6 +23,7 @@ work=$(mktemp -d "$memory/preload-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 preloaded() { MEMKIND_MEM_TIERS=$tiers LD_PRELOAD=$library "$@"; }
+peak=@TERRACE_PROGRAMS@/bench_peak
 present() { command -v "$1" >/dev/null; }
 
 # timed SCENARIO PER COMMAND…: runs it PER times per measure, three measures, and prints the best
@@ -47,6 +49,7 @@ timed start_true 20 preloaded /bin/true
 lines=$((4000 * percent))
 seq $lines | awk '{ print ($1 * 7919) % 1000003, $1 }' >"$work/lines"
 timed run_sort 1 preloaded sort -S 1G --parallel=1 "$work/lines"
+preloaded $peak peak_sort sort -S 1G --parallel=1 "$work/lines"
 if present sqlite3; then
     {
         echo "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); BEGIN;"
@@ -55,16 +58,20 @@ if present sqlite3; then
     } >"$work/load.sql"
     sqlite() { preloaded sqlite3 :memory: <"$work/load.sql"; }
     timed run_sqlite3 1 sqlite
+    preloaded $peak peak_sqlite3 sqlite3 :memory: <"$work/load.sql"
 fi
 if present g++; then
     printf '#include <map>\n#include <string>\nint main() { std::map<std::string, int> m; return m["x"]; }\n' >"$work/a.cpp"
     timed run_gxx 1 preloaded g++ -S -o /dev/null "$work/a.cpp"
+    preloaded $peak peak_gxx g++ -S -o /dev/null "$work/a.cpp"
 fi
 if present redis-server && present redis-benchmark; then
-    preloaded redis-server --port 0 --unixsocket "$work/redis" --save '' >/dev/null 2>&1 &
+    # Not by preloaded: $! is to be the server, not a shell.
+    MEMKIND_MEM_TIERS=$tiers LD_PRELOAD=$library redis-server --port 0 --unixsocket "$work/redis" --save '' >/dev/null 2>&1 &
     server=$!
     for _ in $(seq 100); do [ -S "$work/redis" ] && break; sleep 0.05; done
     timed run_redis 1 redis-benchmark -s "$work/redis" -q -n $((300 * percent)) -r 100000 -d 200 -P 16 -t set,get,lpush
+    awk '/^VmHWM/ { print "peak_redis", $2 }' /proc/$server/status
     kill $server 2>/dev/null
     wait $server 2>/dev/null
 fi
