@@ -2,14 +2,14 @@
 # operators, profiling and trampolines. Each is compiled by the plain compiler and run preloaded; gxx.sh preloads the compiler.
 needs="gcc g++" packages="gcc g++"
 
-# program NAME FLAGS…: compiles standard input, and runs it.
+# program NAME FLAGS…: compiles standard input, in the first round only, and runs it.
 program() {
     local name=$1
     shift
     cat >"$name.cpp"
-    g++ -std=c++20 -O1 "$name.cpp" -o "$name" -pthread "$@" || return
+    [ -x "$dir/$name" ] || g++ -std=c++20 -O1 "$name.cpp" -o "$dir/$name" -pthread "$@" || return
     echo "$name:"
-    tiered "./$name"
+    tiered "$dir/$name"
     echo "status $?"
 }
 
@@ -113,7 +113,7 @@ CPP
 #include <map>
 int main() { std::map<int, int> m; for (int i = 0; i < 30000; ++i) m[i * 7919 % 10007] += i; std::printf("%zu\n", m.size()); }
 CPP
-    ls gmon.out profiled*.gcda
+    ls gmon.out "$dir"/profiled*.gcda | xargs -n1 basename
     # Operators of the program's own, and a malloc of its own: both keep theirs.
     program own_operators <<'CPP'
 #include <cstdio>
