@@ -50,7 +50,7 @@ mkdir "$dir/lib" "$dir/tier" "$dir/reports"
 cp -L "$library_dir"/lib{memtier,autohbw,memkind}.so.0 "$dir/lib/" || exit 1
 chmod 755 "$dir" "$dir/lib"
 chmod 1777 "$dir/tier" "$dir/reports"
-round=plain
+playing=plain
 
 # The nodes that have memory, as 0 or 0-3,5; all of it where the kernel does not say.
 nodes_with_memory() { cat /sys/devices/system/node/has_memory 2>/dev/null || echo 0; }
@@ -72,12 +72,12 @@ tiers_of() {
 }
 
 preload() {
-    case $round in
+    case $playing in
         plain) return ;;
         autohbw)
             export MEMKIND_HBW_NODES=0 AUTO_HBW_SIZE=1K AUTO_HBW_LOG=-1 LD_PRELOAD="$dir/lib/libautohbw.so.0" ;;
         *)
-            MEMKIND_MEM_TIERS=$(tiers_of "$round")
+            MEMKIND_MEM_TIERS=$(tiers_of "$playing")
             export MEMKIND_MEM_TIERS LD_PRELOAD="$dir/lib/libmemtier.so.0" ;;
     esac
     export MEMKIND_MEM_TIERING_REPORT="$dir/reports/%p"
@@ -107,7 +107,7 @@ wait_until() {
 }
 
 stop_server() {
-    if [ "$round" != plain ] && ! grep -q "$dir/lib/lib" "/proc/$server/maps"; then
+    if [ "$playing" != plain ] && ! grep -q "$dir/lib/lib" "/proc/$server/maps"; then
         echo "the server does not have the library in its memory"
     fi
     kill "-$1" "$server"
@@ -126,7 +126,7 @@ as_nobody() {
 
 # play ROUND: leaves output and the server's log in $dir/output and $dir/server.log
 play() {
-    round=$1
+    playing=$1 # scripts have a `round` of their own
     rm -rf "$dir/work" "$dir/server.log" "$dir"/reports/*
     mkdir "$dir/work" && chmod 1777 "$dir/work" && cd "$dir/work" || exit 1
     (

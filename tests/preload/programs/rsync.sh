@@ -5,7 +5,7 @@ run() {
     mkdir tree && awk -v n="$(scaled 200000)" 'BEGIN { srand(4); for (i = 0; i < n; i++) print int(rand() * 1e6) > ("tree/" (i % 300)) }'
     mkdir tree/deep && cp tree/1? tree/deep && ln tree/1 tree/hard && ln -s 2 tree/soft
     tiered rsync -aH tree/ copy/ && diff -r tree copy && echo same
-    sed -i '100s/.*/changed/' tree/2?; echo more >>tree/7; rm tree/3; touch tree/5
+    sed -i '100s/.*/changed/' tree/2?; echo more >>tree/7; rm tree/3; touch -d @2000000000 tree/2? tree/5 tree/7
     tiered rsync -aHi --no-whole-file --delete --checksum tree/ copy/ | sort | cut -c 1-11,12- | grep -v '^\.d' | head -n 20
     diff -r tree copy && echo same
     tiered rsync -a --stats --exclude='1*' --include='*/' --max-size=5k tree/ part/ | grep -E 'files transferred|Number of files'
