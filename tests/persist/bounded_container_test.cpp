@@ -161,4 +161,30 @@ TEST_P(BoundedContainer, StoresWithoutCommitsGoThroughThreeTimesItsMemory) {
     pmemobj_close(pool);
 }
 
+// What was read lies open: nothing holds back who stores there, but for the walls that the sweep builds in the way.
+TEST_P(BoundedContainer, StoresWhereEverythingWasReadBeforeGoThroughThreeTimesItsMemory) {
+    if (getenv(kInside) == nullptr)
+        return expect_to_survive_inside(this_test());
+    PMEMobjpool* const pool = create_inside(GetParam());
+    ASSERT_NE(pool, nullptr) << pmemobj_errormsg();
+    if (!terrace::persist::pool_of(pool).working_copy.is_bounded())
+        GTEST_SKIP() << "the kernel lacks or forbids what the bound takes";
+    constexpr uint64_t kBytes = 200_MiB;
+    constexpr uint64_t kStride = 4096 / 8;
+    pobj_action action;
+    auto* const words = static_cast<uint64_t*>(pmemobj_direct(pmemobj_reserve(pool, &action, kBytes, 1)));
+    ASSERT_NE(words, nullptr) << pmemobj_errormsg();
+    for (const bool backwards : {false, true}) {
+        uint64_t sum = 0;
+        for (uint64_t i = 0; i < kBytes / 8; i += kStride)
+            sum += words[i];
+        ASSERT_EQ(sum, backwards ? kBytes / 4096 * (kBytes / 4096 - 1) / 2 : 0);
+        for (uint64_t i = 0; i < kBytes / 4096; ++i) {
+            const uint64_t page = backwards ? kBytes / 4096 - 1 - i : i;
+            words[page * kStride] = page;
+        }
+    }
+    pmemobj_close(pool);
+}
+
 }  // namespace

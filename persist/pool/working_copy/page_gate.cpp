@@ -15,7 +15,7 @@ bool PageGate::start(PageDropper& dropper, uint64_t pages) {
     void* const memory =
         mmap(nullptr, blocks_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     states_ = memory == MAP_FAILED ? nullptr : static_cast<uint8_t*>(memory);
-    closed_runs_ = wanted_ = room_ = 0;
+    closed_runs_ = closed_blocks_ = wanted_ = room_ = 0;
     return states_ != nullptr;
 }
 
@@ -29,6 +29,7 @@ void PageGate::note_closed(uint64_t first_page, uint64_t count) {
     LockGuard guard(lock_);
     for (uint64_t page = first_page; page < first_page + count; page += kBlockPages)
         states_[page / kBlockPages] = kClosed;
+    closed_blocks_ += count / kBlockPages;
     closed_runs_ = 1;
 }
 
@@ -41,6 +42,7 @@ void PageGate::change(uint64_t block, bool closes) {
     // A block between two others of a run divides it or joins two.
     const uint64_t neighbours = closed_neighbours(block);
     closed_runs_ += closes ? 1 - neighbours : neighbours - 1;
+    closed_blocks_ += closes ? 1 : -uint64_t{1};
     states_[block] = closes ? kClosed : kOpen;
 }
 

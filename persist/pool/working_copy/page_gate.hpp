@@ -44,6 +44,11 @@ class PageGate {
         return is_closed(block);
     }
 
+    [[nodiscard]] uint64_t closed_blocks() {
+        LockGuard guard(lock_);
+        return closed_blocks_;
+    }
+
     // Around a window of the sweeper that covers the whole block.
     void begin_window(uint64_t block);
     // Whether the block is to be left closed: nobody waits for it.
@@ -73,6 +78,7 @@ class PageGate {
     Mutex lock_;
     uint8_t* states_ = nullptr;
     uint64_t blocks_ = 0;
+    uint64_t closed_blocks_ = 0;
     uint64_t closed_runs_ = 0;
     uint64_t wanted_ = 0;
     uint64_t room_ = 0;  // blocks

@@ -202,4 +202,55 @@ void PageSweeper::drop_candidates(Progress& progress) {
     window_first_ = window_end_ = candidates_ = 0;
 }
 
+// Blocks that have private pages now are behind whoever stored there; the next ones, before and after, are in the way.
+void PageSweeper::build_walls(uint64_t pages) {
+    constexpr uint64_t kMostSeen = (uint64_t{1} << 30) / kPageBytes;
+    constexpr uint64_t kRuns = 64;
+    constexpr uint64_t kNone = UINT64_MAX;
+    PageRun runs[kRuns];
+    pages_of_pool_ = pages;
+    uint64_t written = kNone;  // the last block that has private pages
+    uint64_t walls = 0;
+    const uint64_t end = std::min(pages, wall_hand_ + kMostSeen);
+    while (wall_hand_ < end && walls < kMostWalls) {
+        const uint64_t found = pages_->find(media_->base, wall_hand_, end, runs, kRuns, wall_hand_);
+        for (uint64_t i = 0; i < found; ++i) {
+            const uint64_t first = runs[i].first / PageGate::kBlockPages;
+            if (written == kNone || first > written + 1) {
+                if (written != kNone)
+                    walls += close_some(written, 1);
+                walls += close_some(first, -1);
+            }
+            written = (runs[i].first + runs[i].count - 1) / PageGate::kBlockPages;
+        }
+    }
+    if (written != kNone)
+        close_some(written, 1);
+    if (wall_hand_ >= pages)
+        wall_hand_ = 0;
+}
+
+// How many were closed. The nearest is far enough to be closed before somebody who stores page after page is there.
+uint64_t PageSweeper::close_some(uint64_t block, int64_t direction) {
+    uint64_t closed = 0;
+    for (const int64_t distance : {4, 8, 16, 32})
+        closed += close_block(block + static_cast<uint64_t>(direction * distance)) ? 1 : 0;
+    return closed;
+}
+
+bool PageSweeper::close_block(uint64_t block) {
+    const uint64_t first = block * PageGate::kBlockPages;
+    const uint64_t last = first + PageGate::kBlockPages - 1;
+    if (block >= pages_of_pool_ / PageGate::kBlockPages || dropper_->most_pages() != PageGate::kBlockPages ||
+        media_->regions.of_page(first) == nullptr ||
+        media_->regions.of_page(first) != media_->regions.of_page(last) || dropper_->is_closed(first))
+        return false;
+    PageRun run;
+    uint64_t next = 0;
+    if (pages_->find(media_->base, first, last + 1, &run, 1, next) != 0)
+        return false;  // the hand will come by
+    LockGuard guard(*between_forks_);
+    return dropper_->drop(first, PageGate::kBlockPages, *pins_) == PageGate::kBlockPages;
+}
+
 }  // namespace terrace::persist

@@ -32,7 +32,14 @@ class PageSweeper {
     // Moves the hand over some hundred private pages, or to the end. `pages`: of the pool.
     Progress step(uint64_t pages);
 
+    // Closes some blocks in the way of those who store where blocks are open because they were read: the gate holds them back
+    // only at closed ones. Cost: looks at a gigabyte of the pool at most, and closes kMostWalls blocks, each some
+    // hundred microseconds.
+    void build_walls(uint64_t pages);
+
   private:
+    static constexpr uint64_t kMostWalls = 16;
+
     static constexpr uint64_t kBatchPages = 32;
     // Pages between two that can be dropped, which are taken along: cheaper than two barriers.
     static constexpr uint64_t kLargestGap = 4;
@@ -43,6 +50,8 @@ class PageSweeper {
     [[nodiscard]] bool bring_home(const char* image, uint64_t first, uint64_t count);
     void add_candidate(uint64_t page, Progress& progress);
     void drop_candidates(Progress& progress);
+    uint64_t close_some(uint64_t block, int64_t direction);
+    [[nodiscard]] bool close_block(uint64_t block);
 
     PoolHome* media_ = nullptr;
     PageDropper* dropper_ = nullptr;
@@ -50,6 +59,7 @@ class PageSweeper {
     PrivatePages* pages_ = nullptr;
     Mutex* between_forks_ = nullptr;
     uint64_t hand_ = 0;
+    uint64_t wall_hand_ = 0;
     uint64_t window_first_ = 0;
     uint64_t window_end_ = 0;  // == window_first_: empty
     uint64_t candidates_ = 0;  // in it

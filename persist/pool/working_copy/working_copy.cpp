@@ -219,6 +219,11 @@ void WorkingCopy::watch() {
     }
 }
 
+// Far more than have private pages: most are open because they were read.
+bool WorkingCopy::has_many_open_blocks(uint64_t pages) {
+    return pages - std::min(pages, gate_.closed_blocks() * PageGate::kBlockPages) > 2 * limit_;
+}
+
 // Down to seven eighths of the limit, so that the next time is not at once.
 void WorkingCopy::make_room() {
     const uint64_t enough = limit_ - limit_ / 8;
@@ -232,6 +237,8 @@ void WorkingCopy::make_room() {
         const uint64_t pages = pages_of_pool();
         if (dropper_.extend(pages * kPageBytes) != 0)
             break;
+        if (here >= limit_ && has_many_open_blocks(pages))
+            sweeper_.build_walls(pages);
         const PageSweeper::Progress step = sweeper_.step(pages);
         dropped_.fetch_add(step.dropped, std::memory_order_relaxed);
         round.seen += step.seen;

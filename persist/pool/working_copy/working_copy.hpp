@@ -55,6 +55,7 @@ class WorkingCopy {
   private:
     static void* run(void* self);
     void watch();
+    [[nodiscard]] bool has_many_open_blocks(uint64_t pages);
     void make_room();
     uint64_t pages_of_pool() const {
         return __atomic_load_n(&parts_.mapping->bytes, __ATOMIC_ACQUIRE) / kPageBytes;
