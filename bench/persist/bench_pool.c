@@ -14,7 +14,8 @@
 
 #define POOL_SIZE ((size_t)128 << 20)
 enum {
-    LINES = 16384, /* 1 MiB that small ranges walk over: more than one cache level, less than all */
+    /* 1 MiB for each thread, that small ranges walk over: more than one cache level, less than all */
+    LINES = 16384,
     BLOCKS = 1024, /* 4 MiB that large ranges walk over */
     OBJECTS = 4096,
     OBJECT = 64,
@@ -33,7 +34,7 @@ struct block {
 };
 
 struct root {
-    struct line lines[LINES];
+    struct line lines[MOST_THREADS][LINES];
     struct block blocks[BLOCKS];
     PMEMoid objects[OBJECTS];
     uint64_t published;
@@ -43,7 +44,8 @@ struct root {
 struct bench {
     PMEMobjpool* pop;
     struct root* root;
-    uint64_t next; /* walks over lines, blocks and objects */
+    unsigned thread; /* whose lines */
+    uint64_t next;   /* walks over lines, blocks and objects */
     PMEMoid objects[OBJECTS];
 };
 
@@ -55,7 +57,7 @@ void give_up(const char* what) {
 /* ---- the operations ---- */
 
 static struct line* next_line(struct bench* bench) {
-    return &bench->root->lines[bench->next++ % LINES];
+    return &bench->root->lines[bench->thread][bench->next++ % LINES];
 }
 
 static void change_words(struct bench* bench, int count) {
@@ -262,7 +264,7 @@ static double ns_of_threads(unsigned count, void (*run)(struct bench*), const st
     for (unsigned i = 0; i < count; ++i) {
         members[i].crowd = &crowd;
         members[i].bench = *bench;
-        members[i].bench.next = LINES / count * i;
+        members[i].bench.thread = i;
         must(pthread_create(&threads[i], NULL, take_part, &members[i]) == 0, "a thread");
     }
     double best = 1e18;
