@@ -16,7 +16,8 @@
  *     prefault.at_create        rw   int        touch every page of a pool that is made: no page faults later
  *     prefault.at_open          rw   int        the same for a pool that is opened
  *     sds.at_create             rw   int        kept, no effect: unsafe shutdowns are no danger to these pools
- *     fallocate.at_create       rw   int        0: a new file is sparse, its blocks are taken as they are used
+ *     fallocate.at_create       rw   int        0: a new file is sparse, its blocks are taken as they are used; when the
+ *                                               disk is full then, a store may be SIGBUS (docs/sigbus.md)
  *     copy_on_write.at_open     rw   int        nothing that is stored reaches the file; gone at close
  *     working_copy.limit        rw   uint64_t   bytes of DRAM that the private pages of a pool opened later may
  *                                               take (docs/working-copy.md), 0: no limit, else at least 4 MiB.
