@@ -65,7 +65,7 @@ void compare_list(const Area& area, const ThreadModel& model, unsigned thread, F
         }
         oid = node->entry.next;
     }
-    if (!OID_EQUALS(oid, area.list.first))
+    if (model.list.empty() ? !OID_IS_NULL(oid) : !OID_EQUALS(oid, area.list.first))
         note(faults, "thread %u: the list has more than its %zu elements", thread, model.list.size());
 }
 
