@@ -196,6 +196,37 @@ TEST_P(BoundedStores, PersistedByTwoThreadsAtTheSamePlaceKeepTheirOrder) {
     EXPECT_EQ(sum, added);
 }
 
+// A large range is written to the file straight from the working copy. The kernel holds the file's lock then, which the
+// sweeper needs to make room: a range of closed blocks must not wait for room there.
+TEST_P(BoundedStores, GoOnWhileLargeRangesArePersisted) {
+    SKIP_UNLESS_BOUNDED(96_MiB);
+    constexpr uint64_t kBytes = 32_MiB;
+    char* const large = allocate(kBytes);
+    char* const elsewhere = allocate(kBytes);
+    ASSERT_NE(elsewhere, nullptr);
+    const uint64_t offset = engine().offset_of(large);
+    Crew crew;
+    for (unsigned i = 0; i < 2; ++i) {
+        crew.hire([part = elsewhere + i * (kBytes / 2), at = uint64_t{0}]() mutable {
+            for (int page = 0; page < 64; ++page, at = (at + 4096) % (kBytes / 2)) {
+                auto* const word = reinterpret_cast<volatile uint64_t*>(part + at);
+                *word = *word + 1;
+            }
+        });
+    }
+    constexpr uint64_t kRounds = 4;
+    for (uint64_t round = 1; round <= kRounds; ++round) {
+        for (uint64_t at = 0; at < kBytes; at += 1_MiB)
+            *reinterpret_cast<volatile uint64_t*>(large + at) = round + at;
+        wait_for_drops(10000);
+        pmemobj_persist(pool_, large, kBytes);
+    }
+    crew.stop();
+    crash_and_open();
+    for (uint64_t at = 0; at < kBytes; at += 1_MiB)
+        ASSERT_EQ(*reinterpret_cast<uint64_t*>(reinterpret_cast<char*>(pool_) + offset + at), kRounds + at);
+}
+
 TEST_P(BoundedStores, SurviveACleanClose) {
     SKIP_UNLESS_BOUNDED(64_MiB);
     constexpr uint64_t kBytes = 32_MiB;

@@ -172,6 +172,9 @@ int write_home_directly(Pool& pool, uint64_t offset, uint64_t bytes) {
     for (uint64_t end = offset + bytes; offset < end && error == 0; offset += kDirectPiece) {
         const uint64_t piece = std::min(kDirectPiece, end - offset);
         const PinnedRange pinned(pool.media.pins, offset, piece);
+        // The kernel reads the piece with the file's lock held, which the sweeper needs before it can open a block.
+        if (pool.media.pins != nullptr)
+            pool.working_copy.open_pinned(offset, piece);
         error = write_to_home(pool, offset, pool.media.base + offset, piece);
     }
     if (error == 0)

@@ -295,6 +295,14 @@ void WorkingCopy::wait_for_room() {
         wait_on(has_room_, lock_, kLongestWaitForRoom);
 }
 
+// Reading one byte opens its block. The program may be storing there: the value is of no interest.
+__attribute__((no_sanitize("thread"))) void WorkingCopy::open_pinned(uint64_t offset, uint64_t bytes) const {
+    constexpr uint64_t kBlockBytes = PageGate::kBlockPages * kPageBytes;
+    const volatile char* const base = parts_.mapping->base;
+    for (uint64_t at = offset; at < offset + bytes; at = (at / kBlockBytes + 1) * kBlockBytes)
+        static_cast<void>(base[at]);
+}
+
 void WorkingCopy::before_fork() {
     if (!is_bounded_)
         return;

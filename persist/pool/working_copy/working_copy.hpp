@@ -3,8 +3,8 @@
 // there are and drops those whose content is home (page_sweeper.hpp). A smaller pool has nothing of all this.
 // Where the kernel lacks what it takes or forbids it, there is no bound, which is said once.
 //
-// Thread safety: start, stop and the three of fork are the owner's; slow_down and figures may be called by any
-// thread in between.
+// Thread safety: start, stop and the three of fork are the owner's; slow_down, open_pinned and figures may be
+// called by any thread in between.
 #pragma once
 
 #include <pthread.h>
@@ -44,6 +44,10 @@ class WorkingCopy {
         if (is_full_.load(std::memory_order_relaxed)) [[unlikely]]
             wait_for_room();
     }
+
+    // Waits until all of the range can be read without waiting for room, which holds until it is unpinned: only blocks
+    // without pinned pages are closed. REQUIRES: the range is pinned, bytes > 0.
+    void open_pinned(uint64_t offset, uint64_t bytes) const;
 
     void before_fork();
     void after_fork_in_parent();
