@@ -16,6 +16,7 @@
 
 #include "persist/pool/pool.hpp"
 #include "tests/persist/engine_support.hpp"
+#include "tests/persist/slow_build.hpp"
 
 namespace terrace::persist::testing {
 
@@ -29,18 +30,7 @@ inline uint64_t anonymous_bytes() {
 }
 
 // A sanitizer keeps memory of its own for each byte that is touched: figures of the process mean nothing then.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define TERRACE_TEST_WITH_SANITIZER
-#endif
-#elif defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define TERRACE_TEST_WITH_SANITIZER
-#endif
-#if defined(TERRACE_TEST_WITH_SANITIZER)
-constexpr bool kFiguresMeanSomething = false;
-#else
-constexpr bool kFiguresMeanSomething = true;
-#endif
+constexpr bool kFiguresMeanSomething = !kIsSlowBuild;
 
 inline void set_limit(uint64_t bytes) {
     ASSERT_EQ(pmemobj_ctl_set(nullptr, "working_copy.limit", &bytes), 0) << pmemobj_errormsg();

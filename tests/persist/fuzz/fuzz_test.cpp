@@ -20,7 +20,7 @@
 #include "tests/persist/fuzz/mutation.hpp"
 #include "tests/persist/fuzz/subject.hpp"
 #include "tests/persist/states/image_file.hpp"
-#include "tests/persist/states/slow_build.hpp"
+#include "tests/persist/slow_build.hpp"
 
 namespace terrace::persist::fuzz {
 namespace {

@@ -14,13 +14,13 @@
 #include <string>
 
 #include "tests/persist/states/explorer.hpp"
-#include "tests/persist/states/slow_build.hpp"
+#include "tests/persist/slow_build.hpp"
 #include "tests/persist/states/workloads.hpp"
 
 namespace terrace::persist::states {
 namespace {
 
-constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 4000;
+constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 3600;
 // 100,000 in all. At page granularity fewer differ: a page is there or not.
 constexpr uint64_t kLeastOfLines = 80000;
 constexpr uint64_t kLeastOfPages = 20000;
