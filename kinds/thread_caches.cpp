@@ -16,7 +16,7 @@ __attribute__((visibility("hidden"))) TERRACE_TLS ThreadCaches thread_caches;
 
 // What libmemtier.so knows it by (tiering/shortcut.hpp).
 extern "C" __attribute__((visibility("default"), alias("_ZN7terrace5kinds13thread_cachesE")))
-TERRACE_TLS ThreadCaches terrace_preload_1_caches;
+TERRACE_TLS ThreadCaches terrace_preload_2_caches;
 
 namespace {
 
@@ -72,11 +72,8 @@ void set_top(CacheBin& bin, void** top) {
 // REQUIRES: caches_lock is held.
 void unlink(ThreadCache* cache) {
     __atomic_store_n(cache->home, static_cast<ThreadCache*>(nullptr), __ATOMIC_RELAXED);
-    // Both tiers of a shortcut outlive the memory that has them, so nobody is on the shortcut now.
-    for (ThreadCache*& taken : cache->thread->shortcut)
-        if (__atomic_load_n(&taken, __ATOMIC_RELAXED) == cache)
-            for (ThreadCache*& its : cache->thread->shortcut)
-                __atomic_store_n(&its, static_cast<ThreadCache*>(nullptr), __ATOMIC_RELAXED);
+    // It may be one of a shortcut's, which opens again for others: nobody is in the middle of taking a block from it.
+    __atomic_store_n(&cache->thread->shortcut.seen, 0, __ATOMIC_RELAXED);
     if (cache->previous != nullptr)
         cache->previous->next = cache->next;
     else

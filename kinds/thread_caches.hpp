@@ -70,17 +70,28 @@ struct ThreadCache {
 // The caches of a thread, by owner number. Most programs use few kinds, with low numbers.
 inline constexpr unsigned kNearCaches = 64;
 
+// What the preload library needs to take blocks by itself from one tier or two (tiering/shortcut.hpp), whose state
+// this is.
+struct Shortcut {
+    // (atomic) Of the changes that are counted, those that are taken into account; 0 while it may not.
+    std::uint64_t seen;
+    std::int64_t lead;                 // the first tier's (tiering/lead.hpp)
+    std::int64_t settled_at;           // the lead at which `settled` is the choice
+    std::uint64_t settled;             // a tier, 0 or 1
+    std::int64_t last_lead;            // at the last choice that was not the settled one
+    std::int64_t weights[2];           // what a byte in each tier adds to the lead; 0 for one tier
+    ThreadCache* caches[2];            // of the tiers
+    tiering::LedgerEntry* weighed[2];  // the entries that have these weights
+    unsigned tries;                    // to take it, that found a tier without a cache
+};
+
 struct ThreadCaches {
     ThreadCache* near[kNearCaches];  // (atomic) [0] stays nullptr, for nobody's addresses
-    // Of the one or two tiers that the preload library takes blocks from by itself (tiering/shortcut.hpp); nullptr
-    // while it may not.
-    ThreadCache* shortcut[2];     // (atomic)
-    std::uint64_t shortcut_seen;  // of the changes that are counted, those that are taken into account
-    unsigned shortcut_tries;      // to take it, that found a tier without a cache
-    ThreadCache** far;            // for the owner numbers from kNearCaches on; nullptr until one is used
-    unsigned number;              // of this thread, from 1 in order of first use; 0: not given yet
-    bool ending;                  // the thread's destructors run: open no more caches
-    bool preparing_kind;          // a static kind is looking for its nodes, and allocates on the way
+    Shortcut shortcut;
+    ThreadCache** far;    // for the owner numbers from kNearCaches on; nullptr until one is used
+    unsigned number;      // of this thread, from 1 in order of first use; 0: not given yet
+    bool ending;          // the thread's destructors run: open no more caches
+    bool preparing_kind;  // a static kind is looking for its nodes, and allocates on the way
 };
 
 extern TERRACE_TLS ThreadCaches thread_caches;

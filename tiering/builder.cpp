@@ -126,8 +126,9 @@ void set_up_shortcut(memtier_memory* memory) {
         const unsigned weight = memory->tiers[1 - i].ratio / common;
         if (weight > kMostWeight)
             return;
-        memory->tiers[i].weight = weight;
+        memory->tiers[i].weight = i == 0 ? std::int64_t{weight} : -std::int64_t{weight};
     }
+    terrace::tiering::estimates_are_compared.store(true);
     memory->has_shortcut = true;
 }
 

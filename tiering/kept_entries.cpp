@@ -4,8 +4,8 @@ namespace terrace::tiering {
 namespace {
 
 void forget_entries() {
-    for (kinds::ThreadCache*& cache : kinds::thread_caches.shortcut)
-        __atomic_store_n(&cache, static_cast<kinds::ThreadCache*>(nullptr), __ATOMIC_RELAXED);
+    kinds::thread_caches.shortcut.seen = 0;
+    kinds::thread_caches.shortcut.weighed[0] = kinds::thread_caches.shortcut.weighed[1] = nullptr;
     kinds::for_each_own_cache([](kinds::ThreadCache* cache) { cache->entry = nullptr; });
 }
 

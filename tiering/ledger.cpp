@@ -52,6 +52,7 @@ void release(LedgerPage& page) {
         LedgerEntry& entry = page.entries[slot];
         if (entry.net.load(std::memory_order_relaxed) != entry.published)
             internal::publish(slot, entry);
+        entry.weight = 0;
     }
     page.owned.store(false, std::memory_order_release);
 }
@@ -139,22 +140,28 @@ Number sum_of_pages(unsigned slot, std::atomic<Number> LedgerEntry::*number) {
     return sum;
 }
 
+void note_estimate_change() {
+    if (estimates_are_compared.load(std::memory_order_relaxed))
+        changes.increment();
+}
+
 void add_to_estimate(unsigned slot, std::int64_t bytes) {
     SharedBalance& shared = internal::shared_balances[slot];
     const std::int64_t now = shared.estimate.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     std::int64_t peak = shared.peak.load(std::memory_order_relaxed);
     while (now > peak && !shared.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
     }
-    estimate_changes.increment();
+    note_estimate_change();
 }
 
 }  // namespace
 
-__attribute__((visibility("hidden"))) constinit ChangeCount estimate_changes;
+__attribute__((visibility("hidden"))) constinit ChangeCount changes;
+constinit std::atomic<bool> estimates_are_compared{false};
 
 // What libmemtier.so knows it by (shortcut.hpp).
-extern "C" __attribute__((visibility("default"), alias("_ZN7terrace7tiering16estimate_changesE")))
-ChangeCount terrace_preload_1_estimate_changes;
+extern "C" __attribute__((visibility("default"), alias("_ZN7terrace7tiering7changesE")))
+ChangeCount terrace_preload_2_changes;
 
 namespace internal {
 
@@ -187,7 +194,7 @@ void change_tenant(unsigned slot, std::uint32_t tenant) {
     const std::int64_t left_behind = sum_of_pages(slot, &LedgerEntry::net);
     shared.estimate.fetch_sub(left_behind - shared.base.load(std::memory_order_relaxed),
                               std::memory_order_relaxed);
-    estimate_changes.increment();
+    note_estimate_change();
     shared.base.store(left_behind, std::memory_order_relaxed);
     shared.allocations_base.store(sum_of_pages(slot, &LedgerEntry::allocations), std::memory_order_relaxed);
     shared.peak.store(0, std::memory_order_relaxed);

@@ -30,9 +30,7 @@ struct alignas(64) LedgerEntry {
     // how many blocks were allocated; written by the owner only
     std::atomic<std::uint64_t> allocations{0};
 
-    // For the shortcut (shortcut.hpp): the estimate less `published` when the owner last looked, so that `net`
-    // and this are the policy's view; and the other tier's share.
-    std::int64_t elsewhere = 0;
+    // What a byte here adds to the owner's lead (lead.hpp); 0 but for the tiers of its shortcut.
     std::int64_t weight = 0;
 };
 
@@ -51,15 +49,17 @@ struct alignas(64) SharedBalance {
     std::atomic<std::uint32_t> tenant{0};            // the kind that the numbers are about
 };
 
-// How often something changed: one load tells whether it did again. On a line of its own.
+// How often something changed, from 1: one load tells whether it did again. On a line of its own.
 struct alignas(64) ChangeCount {
-    std::atomic<std::uint64_t> count{0};
+    std::atomic<std::uint64_t> count{1};
 
     void increment() { count.fetch_add(1, std::memory_order_release); }
 };
 
-// Any shared estimate.
-extern ChangeCount estimate_changes;
+// What the shortcuts of all threads rest on: that no tier became full, or broke, or has room again; and, when some
+// compare tiers, the shared estimates.
+extern ChangeCount changes;
+extern std::atomic<bool> estimates_are_compared;
 
 namespace internal {
 extern __attribute__((visibility("hidden"))) TERRACE_TLS LedgerPage* own_page;
@@ -133,9 +133,11 @@ inline std::uint64_t estimated_bytes(unsigned slot, const LedgerPage* page) {
     return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
-// The estimate without what it contains of this entry, of one of the calling thread's.
-inline std::int64_t estimate_without(unsigned slot, const LedgerEntry& entry) {
-    return internal::shared_balances[slot].estimate.load(std::memory_order_relaxed) - entry.published;
+// The same of one of the calling thread's entries, but negative for a moment when others have freed first what
+// they have not yet told of.
+inline std::int64_t own_view(unsigned slot, const LedgerEntry& entry) {
+    return internal::shared_balances[slot].estimate.load(std::memory_order_relaxed) +
+           entry.net.load(std::memory_order_relaxed) - entry.published;
 }
 
 inline std::uint64_t estimated_bytes(unsigned slot) {

@@ -18,7 +18,7 @@ struct Tier {
     memkind_t kind;
     unsigned slot;            // of the kind, in the ledger
     unsigned ratio;           // 1 or more
-    std::int64_t weight = 0;  // of two tiers on the shortcut: the other's ratio, in lowest terms
+    std::int64_t weight = 0;  // on the shortcut: of a byte in the threads' lead (lead.hpp); 0 for one tier
 
     // The tier refused an allocation when it held this many bytes; while it holds as many, it is passed over.
     std::atomic<std::uint64_t> full_at{UINT64_MAX};
@@ -30,9 +30,6 @@ struct Tier {
     std::atomic<std::uint64_t> refusals{0};
     std::atomic<std::uint64_t> passed_on{0};
 };
-
-// A tier became full, or broke, or has room again.
-extern ChangeCount tier_changes;
 
 }  // namespace terrace::tiering
 

@@ -7,6 +7,7 @@
 
 #include "src/log.hpp"
 #include "tiering/kept_entries.hpp"
+#include "tiering/lead.hpp"
 #include "tiering/memory.hpp"
 #include "tiering/static_ratio.hpp"
 
@@ -37,7 +38,7 @@ std::int64_t bytes_in(const void* block) {
 void count_allocated(const void* block) {
     const memkind_t kind = kinds::kind_of(block);
     tiering::ensure_tenant(kinds::slot_of(kind), kind->serial);
-    tiering::account_block(kinds::slot_of(kind), bytes_in(block));
+    tiering::count_block(kinds::slot_of(kind), bytes_in(block));
 }
 
 // Sizes that a thread's cache may have.
@@ -89,12 +90,6 @@ bool is_passed_over(Tier& tier) {
                                 kTryFullTierEach - 1;
 }
 
-// Threads on the shortcut look at one of these.
-void note_tier_change() {
-    tiering::tier_changes.increment();
-    tiering::estimate_changes.increment();
-}
-
 kinds::SourceFailure failure_of(const Tier& tier) {
     return tier.kind->source != nullptr ? tier.kind->source->failure() : kinds::SourceFailure{};
 }
@@ -104,7 +99,7 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
         tier.refusals.fetch_add(1, std::memory_order_relaxed);
         const bool was_known = tier.has_failed.exchange(true);
         tier.full_at.store(0);
-        note_tier_change();
+        tiering::changes.increment();
         if (!was_known)
             log_info("tier %u is broken; nothing is allocated there any more",
                      static_cast<unsigned>(&tier - memory->tiers));
@@ -115,7 +110,7 @@ void note_full(const memtier_memory* memory, Tier& tier, size_t size) {
     const std::uint64_t bytes = tiering::estimated_bytes(tier.slot);
     tier.refusals.fetch_add(1, std::memory_order_relaxed);
     if (tier.full_at.exchange(bytes, std::memory_order_relaxed) == UINT64_MAX) {
-        note_tier_change();
+        tiering::changes.increment();
         log_info("tier %u is full at %llu bytes; its allocations go to the other tiers while it is",
                  static_cast<unsigned>(&tier - memory->tiers), static_cast<unsigned long long>(bytes));
     }
@@ -159,7 +154,7 @@ void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Alloca
                 tier.full_at.store(UINT64_MAX);
                 if (tier.has_failed.load())  // another thread found out meanwhile
                     tier.full_at.store(0);
-                note_tier_change();
+                tiering::changes.increment();
             }
             count_allocated(block);
             return block;
@@ -190,7 +185,7 @@ inline void* allocate_in_tier(memtier_memory* memory, unsigned chosen, size_t si
     if (is_never_full(tier)) [[likely]] {
         if (void* const block = kinds::allocate_cached(tier.kind, size); block != nullptr) [[likely]] {
             tiering::count_block_in(page, tier.slot);
-            return tiering::account_in(page, tier.slot, signed_bytes(kinds::size_taken_by(size)), block);
+            return tiering::count_in(page, tier.slot, signed_bytes(kinds::size_taken_by(size)), block);
         }
     }
     return allocate_slowly(memory, chosen, size);
@@ -258,7 +253,7 @@ int aligned_result(void** memptr, size_t alignment, size_t size, Allocate alloca
 // Frees a block of this library's, whatever way.
 __attribute__((noinline)) void free_own(memkind_t kind, void* block) {
     const int saved_errno = errno;
-    tiering::account(kinds::slot_of(kind), -bytes_in(block));
+    tiering::count(kinds::slot_of(kind), -bytes_in(block));
     kinds::deallocate(block);
     errno = saved_errno;
 }
@@ -269,7 +264,7 @@ void* resize(memkind_t kind, void* block, size_t size) {
     const std::int64_t before = bytes_in(block);
     void* resized = kinds::reallocate(block, size);
     if (resized != nullptr) {
-        tiering::account(kinds::slot_of(kind), -before);
+        tiering::count(kinds::slot_of(kind), -before);
         count_allocated(resized);
     }
     return resized;
@@ -308,14 +303,6 @@ bool is_settled(memkind_t owner, void* block, size_t size) {
 
 }  // namespace
 
-namespace terrace::tiering {
-__attribute__((visibility("hidden"))) constinit ChangeCount tier_changes;
-
-// What libmemtier.so knows it by (shortcut.hpp).
-extern "C" __attribute__((visibility("default"), alias("_ZN7terrace7tiering12tier_changesE")))
-ChangeCount terrace_preload_1_tier_changes;
-}  // namespace terrace::tiering
-
 TERRACE_EXPORT void* memtier_malloc(memtier_memory* memory, size_t size) {
     tiering::LedgerPage* const page = tiering::own_page();
     if (!is_cacheable(size) || page == nullptr || memory->by_threshold) [[unlikely]]
@@ -331,7 +318,7 @@ TERRACE_EXPORT void* memtier_kind_malloc(memkind_t kind, size_t size) {
         tiering::ensure_tenant(slot, kind->serial);
         if (void* const block = kinds::allocate_cached(kind, size); block != nullptr) [[likely]] {
             tiering::count_block_in(page, slot);
-            return tiering::account_in(page, slot, signed_bytes(kinds::size_taken_by(size)), block);
+            return tiering::count_in(page, slot, signed_bytes(kinds::size_taken_by(size)), block);
         }
     }
     return size == 0 ? nullptr : allocate_in_kind(kind, size);
@@ -405,7 +392,7 @@ TERRACE_EXPORT int memtier_try_free(void* ptr) {
         if (tiering::LedgerPage* const page = tiering::own_page(); page != nullptr)
             tiering::keep_entry(cache, page);
         const size_t bytes = kinds::size_class(page_map::class_in(entry)).size;
-        return tiering::account_and_return(cache->shown_slot, -signed_bytes(bytes), 0);
+        return tiering::count_and_return(cache->shown_slot, -signed_bytes(bytes), 0);
     }
     if (ptr == nullptr)
         return 0;

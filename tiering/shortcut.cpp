@@ -12,11 +12,6 @@ using tiering::Tier;
 
 namespace {
 
-void close_shortcut() {
-    for (kinds::ThreadCache*& cache : kinds::thread_caches.shortcut)
-        __atomic_store_n(&cache, static_cast<kinds::ThreadCache*>(nullptr), __ATOMIC_RELAXED);
-}
-
 // The ratio may have one tier chosen again and again, and no cache of the other be opened for that. A thread that
 // allocates so often has use for one.
 constexpr unsigned kTriesBeforeOpening = 32;
@@ -25,7 +20,7 @@ kinds::ThreadCache* cache_of_tier(const Tier& tier) {
     kinds::ThreadCache* const cache = kinds::cache_of(kinds::owner_number(tier.slot));
     if (cache != nullptr || kinds::state_of(tier.kind) != kinds::KindState::kReady ||
         tier.kind->foreign_heap != nullptr ||
-        ++kinds::thread_caches.shortcut_tries % kTriesBeforeOpening != 0)
+        ++kinds::thread_caches.shortcut.tries % kTriesBeforeOpening != 0)
         return cache;
     return kinds::open_cache(tier.kind);
 }
@@ -36,27 +31,42 @@ kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
     if (cache == nullptr || tier.full_at.load(std::memory_order_relaxed) != UINT64_MAX)
         return nullptr;
     tiering::keep_entry(cache, page);
-    LedgerEntry& entry = *cache->entry;
-    entry.elsewhere = tiering::estimate_without(tier.slot, entry);
-    entry.weight = tier.weight;
     return cache;
+}
+
+// From here on the lead follows what this thread counts in the tiers.
+void weigh(const memtier_memory* memory, kinds::ThreadCache* const* caches) {
+    kinds::Shortcut& own = kinds::thread_caches.shortcut;
+    for (LedgerEntry*& entry : own.weighed)
+        if (entry != nullptr)
+            entry->weight = 0;
+    own.lead = 0;
+    for (unsigned i = 0; i < memory->count; ++i) {
+        const Tier& tier = memory->tiers[i];
+        LedgerEntry& entry = *caches[i]->entry;
+        own.caches[i] = caches[i];
+        own.weighed[i] = &entry;
+        own.weights[i] = entry.weight = tier.weight;
+        own.lead += tiering::own_view(tier.slot, entry) * tier.weight;
+    }
+    own.settled_at = own.last_lead = own.lead;
+    own.settled = own.lead > 0;
 }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) void terrace_preload_1_renew(memtier_memory* memory) {
+extern "C" __attribute__((visibility("default"))) void terrace_preload_2_renew(memtier_memory* memory) {
     LedgerPage* const page = tiering::own_page();
     if (!memory->has_shortcut || page == nullptr)
         return;
-    close_shortcut();
+    kinds::Shortcut& own = kinds::thread_caches.shortcut;
+    __atomic_store_n(&own.seen, 0, __ATOMIC_RELAXED);
     // Looked at before what they count.
-    tiering::ChangeCount& changes = memory->count == 1 ? tiering::tier_changes : tiering::estimate_changes;
-    const std::uint64_t seen = changes.count.load(std::memory_order_acquire);
+    const std::uint64_t seen = tiering::changes.count.load(std::memory_order_acquire);
     kinds::ThreadCache* caches[2] = {};
     for (unsigned i = 0; i < memory->count; ++i)
         if ((caches[i] = prepare(memory->tiers[i], page)) == nullptr)
             return;
-    kinds::thread_caches.shortcut_seen = seen;
-    __atomic_store_n(&kinds::thread_caches.shortcut[1], caches[1], __ATOMIC_RELAXED);
-    __atomic_store_n(&kinds::thread_caches.shortcut[0], caches[0], __ATOMIC_RELAXED);
+    weigh(memory, caches);
+    __atomic_store_n(&own.seen, seen, __ATOMIC_RELAXED);
 }

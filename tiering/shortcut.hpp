@@ -18,27 +18,24 @@
 #include "tiering/ledger.hpp"
 
 extern "C" {
-// kinds::thread_caches, page_map::sheets, tiering::estimate_changes, and how often a tier filled up or recovered.
-extern TERRACE_TLS terrace::kinds::ThreadCaches terrace_preload_1_caches;
-extern terrace::page_map::Entry* terrace_preload_1_sheets[terrace::page_map::kGranuleCount];
-extern terrace::tiering::ChangeCount terrace_preload_1_estimate_changes;
-extern terrace::tiering::ChangeCount terrace_preload_1_tier_changes;
+// kinds::thread_caches, page_map::sheets and tiering::changes.
+extern TERRACE_TLS terrace::kinds::ThreadCaches terrace_preload_2_caches;
+extern terrace::page_map::Entry* terrace_preload_2_sheets[terrace::page_map::kGranuleCount];
+extern terrace::tiering::ChangeCount terrace_preload_2_changes;
 
 // Opens the calling thread's shortcut to a memory, or brings it up to date; closes it when it may not be taken now.
 // All calls in a process are about the same memory.
-void terrace_preload_1_renew(memtier_memory* memory);
+void terrace_preload_2_renew(memtier_memory* memory);
 }
 
 namespace terrace::tiering::shortcut {
 
 static_assert(sizeof(kinds::CacheBin) == 16 && offsetof(kinds::ThreadCache, bins) == 0 &&
               offsetof(kinds::ThreadCache, entry) == 1024 && offsetof(kinds::ThreadCaches, near) == 0 &&
-              offsetof(kinds::ThreadCaches, shortcut) == 512 &&
-              offsetof(kinds::ThreadCaches, shortcut_seen) == 528);
+              offsetof(kinds::ThreadCaches, shortcut) == 512 && offsetof(kinds::Shortcut, caches) == 56);
 static_assert(sizeof(LedgerEntry) == 64 && offsetof(LedgerEntry, net) == 0 &&
               offsetof(LedgerEntry, upper) == 8 && offsetof(LedgerEntry, lower) == 16 &&
-              offsetof(LedgerEntry, allocations) == 32 && offsetof(LedgerEntry, elsewhere) == 40 &&
-              offsetof(LedgerEntry, weight) == 48);
+              offsetof(LedgerEntry, allocations) == 32 && offsetof(LedgerEntry, weight) == 40);
 static_assert(kinds::kCachedClasses == 45 && kinds::size_class(45).size == 65536 &&
               page_map::kGranuleBits == 26 && page_map::kOwnerShift == 48 && page_map::kClassMask == 63);
 
@@ -54,31 +51,25 @@ struct ClassesOfMalloc {
 };
 constexpr ClassesOfMalloc kClassesOfMalloc{};
 
-inline bool is_unchanged(const kinds::ThreadCaches& own, const ChangeCount& changes) {
-    return changes.count.load(std::memory_order_relaxed) == own.shortcut_seen;
-}
-
 inline std::int64_t net_of(const kinds::ThreadCache* cache) {
     return cache->entry->net.load(std::memory_order_relaxed);
 }
 
-// A block of a class from this cache, counted; nullptr, and nothing done, when that is not all there is to do.
-inline void* take_from(kinds::ThreadCache* cache, std::size_t class_number) {
-    LedgerEntry& entry = *cache->entry;
-    const std::int64_t net = net_of(cache) + kinds::size_class(class_number).size;
-    if (net >= entry.upper) [[unlikely]]
-        return nullptr;
-    void* const block = cache->bins[class_number].take();
-    if (block == nullptr) [[unlikely]]
-        return nullptr;
-    entry.net.store(net, std::memory_order_relaxed);
-    entry.allocations.store(entry.allocations.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    return block;
-}
-
-// A tier's bytes, which the ratio compares when each is multiplied by the other tier's share.
-inline std::int64_t weighed(const kinds::ThreadCache* cache) {
-    return (net_of(cache) + cache->entry->elsewhere) * cache->entry->weight;
+// The tier that the policy chooses, 0 or 1: the second when the first leads. An index and not a branch, for which
+// tier it is looks like chance to the processor when sizes or lifetimes do, and a wrong guess costs as much as the
+// rest of a malloc. But who waits for the lead waits for the last free, too, and that for its malloc before: a loop
+// that allocates and frees the same would go round in single file. There the lead is the same each time; once it
+// was so twice in a row the choice is settled, and taken on the guess that it still is. Where the lead wanders,
+// that it stays twice is rare, so that this guess, too, is right.
+inline std::uint64_t choose(kinds::Shortcut& own, std::int64_t lead) {
+    std::uint64_t chosen = own.settled;
+    if (lead != own.settled_at) {
+        chosen = static_cast<std::uint64_t>(lead > 0);
+        own.settled_at = lead == own.last_lead ? lead : INT64_MIN;
+        own.last_lead = lead;
+        own.settled = chosen;
+    }
+    return chosen;
 }
 
 // What malloc(size) gives, in the tier that the memory's policy chooses; or nullptr. Sizes beyond kMostByTable
@@ -87,37 +78,45 @@ inline void* take(std::size_t size) {
     if (size > kinds::kMostByTable) [[unlikely]]
         return nullptr;
     const std::size_t class_number = kClassesOfMalloc.by_eighth[(size + 7) / 8];
-    const kinds::ThreadCaches& own = terrace_preload_1_caches;
-    kinds::ThreadCache* const second = own.shortcut[1];
-    kinds::ThreadCache* const first = own.shortcut[0];
-    if (second == nullptr) {
-        if (first == nullptr || !is_unchanged(own, terrace_preload_1_tier_changes)) [[unlikely]]
-            return nullptr;
-        return take_from(first, class_number);
-    }
-    if (!is_unchanged(own, terrace_preload_1_estimate_changes)) [[unlikely]]
+    kinds::Shortcut& own = terrace_preload_2_caches.shortcut;
+    if (terrace_preload_2_changes.count.load(std::memory_order_relaxed) !=
+        __atomic_load_n(&own.seen, __ATOMIC_RELAXED)) [[unlikely]]
         return nullptr;
-    // Two calls, not one of the cache that is chosen: the processor shall guess the tier, and not wait for it.
-    if (weighed(second) < weighed(first))
-        return take_from(second, class_number);
-    return take_from(first, class_number);
+    const std::int64_t lead = own.lead;
+    const std::uint64_t chosen = choose(own, lead);
+    kinds::ThreadCache* const cache = own.caches[chosen];
+    LedgerEntry& entry = *cache->entry;
+    const std::int64_t bytes = kinds::size_class(class_number).size;
+    const std::int64_t new_lead = lead + own.weights[chosen] * bytes;
+    const std::int64_t net = net_of(cache) + bytes;
+    if (net >= entry.upper) [[unlikely]]
+        return nullptr;
+    void* const block = cache->bins[class_number].take();
+    if (block == nullptr) [[unlikely]]
+        return nullptr;
+    own.lead = new_lead;
+    entry.net.store(net, std::memory_order_relaxed);
+    entry.allocations.store(entry.allocations.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return block;
 }
 
 // Frees a block if that only takes to put it into this thread's cache; else false, and nothing is done.
 inline bool put(void* block) {
-    const page_map::Entry entry = page_map::entry_in(terrace_preload_1_sheets, block);
+    const page_map::Entry entry = page_map::entry_in(terrace_preload_2_sheets, block);
     const std::size_t owner = page_map::owner_in(entry);
     if (owner >= kinds::kNearCaches) [[unlikely]]
         return false;
-    kinds::ThreadCache* const cache = terrace_preload_1_caches.near[owner];
+    kinds::ThreadCache* const cache = terrace_preload_2_caches.near[owner];
     if (cache == nullptr || cache->entry == nullptr) [[unlikely]]
         return false;
     LedgerEntry& counts = *cache->entry;
     const std::size_t class_number = page_map::class_in(entry);
-    const std::int64_t net = net_of(cache) - kinds::size_class(class_number).size;
+    const std::int64_t bytes = kinds::size_class(class_number).size;
+    const std::int64_t net = net_of(cache) - bytes;
     if (net <= counts.lower || !cache->bins[class_number].put(block)) [[unlikely]]
         return false;
     counts.net.store(net, std::memory_order_relaxed);
+    terrace_preload_2_caches.shortcut.lead -= bytes * counts.weight;
     return true;
 }
 

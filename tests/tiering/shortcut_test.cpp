@@ -68,7 +68,7 @@ void* allocate(memtier_memory* memory, size_t size, size_t* short_cuts) {
         ++*short_cuts;
         return block;
     }
-    terrace_preload_1_renew(memory);
+    terrace_preload_2_renew(memory);
     return memtier_malloc(memory, size);
 }
 
@@ -79,7 +79,20 @@ void release(void* block, size_t* short_cuts) {
         memtier_free(block);
 }
 
-void choose_alike(const std::vector<unsigned>& ratios) {
+// A block by one of the other functions, which count by themselves.
+void* allocate_otherwise(memtier_memory* memory, size_t size) {
+    if (size % 3 == 0)
+        return memtier_calloc(memory, 1, size);
+    if (size % 3 == 1)
+        return memtier_realloc(memory, memtier_calloc(memory, 1, 2 * size), size);
+    void* block = nullptr;
+    EXPECT_EQ(memtier_posix_memalign(memory, &block, 256, size), 0);
+    return block;
+}
+
+// `between` is called between two steps.
+template <class Between>
+void choose_alike(const std::vector<unsigned>& ratios, Between between) {
     const Tiers by_shortcut(ratios);
     const Tiers by_functions(ratios);
     std::mt19937 random(1);
@@ -95,11 +108,16 @@ void choose_alike(const std::vector<unsigned>& ratios) {
             live.pop_back();
         } else {
             const size_t size = 16 + random() % (random() % 8 == 0 ? 6000 : 500);
-            live.push_back(
-                {allocate(by_shortcut.memory, size, &short_cuts), memtier_malloc(by_functions.memory, size)});
+            if (random() % 8 == 0)
+                live.push_back({allocate_otherwise(by_shortcut.memory, size),
+                                allocate_otherwise(by_functions.memory, size)});
+            else
+                live.push_back({allocate(by_shortcut.memory, size, &short_cuts),
+                                memtier_malloc(by_functions.memory, size)});
             ASSERT_EQ(by_shortcut.tier_of(live.back()[0]), by_functions.tier_of(live.back()[1]))
                 << "allocation " << step << " of " << size << " bytes";
         }
+        between();
         if (step % 500 != 0)
             continue;
         for (unsigned tier = 0; tier < ratios.size(); ++tier) {
@@ -110,13 +128,17 @@ void choose_alike(const std::vector<unsigned>& ratios) {
             ASSERT_LE(ours.allocated, ours.peak);
         }
     }
-    EXPECT_GT(short_cuts, kSteps / 10U * 7) << "it was hardly taken";
+    EXPECT_GT(short_cuts, kSteps / 10U * 6) << "it was hardly taken";
     for (const auto& pair : live) {
         release(pair[0], &short_cuts);
         memtier_free(pair[1]);
     }
     for (unsigned tier = 0; tier < ratios.size(); ++tier)
         EXPECT_EQ(by_shortcut.statistics(tier).allocated, 0u);
+}
+
+void choose_alike(const std::vector<unsigned>& ratios) {
+    choose_alike(ratios, [] {});
 }
 
 TEST(Shortcut, CountsOneTierAsTheFunctionsDo) {
@@ -127,6 +149,51 @@ TEST(Shortcut, ChoosesAndCountsAsTheFunctionsDo) {
     choose_alike({1, 4});
     choose_alike({30, 10});
     choose_alike({1, 30000});
+}
+
+// The same block again and again, between others: there the tier is not chosen anew each time.
+TEST(Shortcut, ChoosesAlikeWhereAThreadRepeatsItself) {
+    const Tiers by_shortcut({1, 4});
+    const Tiers by_functions({1, 4});
+    std::mt19937 random(1);
+    std::vector<std::array<void*, 2>> live;
+    size_t short_cuts = 0;
+    for (int step = 0; step < 5000; ++step) {
+        const size_t size = 16 + random() % 100;
+        const size_t times = random() % 6;
+        for (size_t time = 0; time <= times; ++time) {
+            void* const one = allocate(by_shortcut.memory, size, &short_cuts);
+            void* const other = memtier_malloc(by_functions.memory, size);
+            ASSERT_EQ(by_shortcut.tier_of(one), by_functions.tier_of(other))
+                << "step " << step << ", time " << time;
+            if (time == times) {
+                live.push_back({one, other});
+                break;
+            }
+            release(one, &short_cuts);
+            memtier_free(other);
+        }
+    }
+    EXPECT_GT(short_cuts, 15000u) << "it was hardly taken";
+    for (const auto& pair : live) {
+        release(pair[0], &short_cuts);
+        memtier_free(pair[1]);
+    }
+}
+
+TEST(Shortcut, ComparesTheTiersOfItsMemoryAndNoOthers) {
+    const Tiers earlier({3, 1});
+    size_t short_cuts = 0;
+    for (int i = 0; i < 200; ++i)
+        release(allocate(earlier.memory, 64, &short_cuts), &short_cuts);
+    EXPECT_GT(short_cuts, 200u);
+    void* block = nullptr;
+    unsigned turn = 0;
+    choose_alike({1, 4}, [&] {
+        memtier_free(block);
+        block = memtier_kind_malloc(earlier.kinds[turn++ % 2], 1000);
+    });
+    memtier_free(block);
 }
 
 TEST(Shortcut, IsNotTakenWhereTheChoiceIsNotSimple) {

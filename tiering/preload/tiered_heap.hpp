@@ -18,7 +18,7 @@ inline void* allocate(size_t size) {
     memtier_memory* memory = active_memory();
     if (memory == nullptr)
         return memtier_kind_malloc(MEMKIND_DEFAULT, size);
-    terrace_preload_1_renew(memory);
+    terrace_preload_2_renew(memory);
     return memtier_malloc(memory, size);
 }
 
