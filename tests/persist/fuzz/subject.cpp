@@ -87,6 +87,14 @@ void find_record(const std::string& before, const std::string& after, Subject::T
 
 }  // namespace
 
+bool Contents::has_in_object(uint64_t offset, uint64_t bytes) const {
+    auto object = objects.upper_bound(offset);
+    if (object == objects.begin())
+        return false;
+    --object;
+    return offset + bytes <= object->first + object->second.bytes.size();
+}
+
 Contents read_contents(PMEMobjpool* pool) {
     Contents contents;
     const auto add = [&](const PMEMoid& oid, uint64_t bytes) {

@@ -27,6 +27,8 @@ struct Contents {
     };
     uint64_t root_offset = 0;
     std::map<uint64_t, Object> objects;  // by offset, the root's among them
+
+    bool has_in_object(uint64_t offset, uint64_t bytes) const;
 };
 Contents read_contents(PMEMobjpool* pool);
 
