@@ -25,20 +25,14 @@ unsigned threads_so_far = 0;  // (atomic)
 
 constexpr std::size_t kFarBytes = (kMaxKinds + 1) * sizeof(ThreadCache*);
 
-// The slots of all bins lie behind the cache, one bin's after the other's, a nullptr below each: the first slot of
-// each class, and at last the end.
-struct FirstSlots {
-    std::uint16_t of[kCachedClasses + 2] = {};
-
-    constexpr FirstSlots() {
-        for (unsigned number = 1; number <= kCachedClasses; ++number)
-            of[number + 1] = static_cast<std::uint16_t>(of[number] + size_class(number).cache + 1U);
-    }
-};
-constexpr FirstSlots kFirstSlots{};
-
+constexpr std::size_t slots_before(unsigned class_number) {
+    std::size_t slots = 0;
+    for (unsigned number = 1; number < class_number; ++number)
+        slots += size_class(number).cache + 1U;
+    return slots;
+}
 constexpr std::size_t kCacheBytes =
-    (sizeof(ThreadCache) + kFirstSlots.of[kCachedClasses + 1] * sizeof(void*) + 4095) / 4096 * 4096;
+    (sizeof(ThreadCache) + slots_before(kCachedClasses + 1) * sizeof(void*) + 4095) / 4096 * 4096;
 
 // Where this thread looks for its cache of a kind; nullptr when there is no memory for the table.
 ThreadCache** home_of(unsigned owner) {
@@ -49,26 +43,26 @@ ThreadCache** home_of(unsigned owner) {
     return thread_caches.far == nullptr ? nullptr : &thread_caches.far[owner];
 }
 
-// The nullptr below the lowest block.
-void** bottom_of(ThreadCache* cache, unsigned class_number) {
-    return reinterpret_cast<void**>(cache + 1) + kFirstSlots.of[class_number];
-}
-
+// The slots of all bins lie behind the cache, one after the other, a nullptr below each.
 void put_bins_to_use(ThreadCache* cache) {
-    void** const slots = bottom_of(cache, 1);
+    void** slots = reinterpret_cast<void**>(cache + 1);
     for (CacheBin& bin : cache->bins)
-        bin = {slots, CacheBin::low_half(slots), 0};
+        bin = {slots, slots};
     for (unsigned number = 1; number <= kCachedClasses; ++number) {
-        void** const bottom = bottom_of(cache, number);
-        const SizeClass& its = size_class(number);
-        cache->bins[number] = {bottom, CacheBin::low_half(bottom + its.cache), its.size};
+        cache->bins[number] = {slots, slots + size_class(number).cache};
         cache->refill[number] = 1;
+        slots += size_class(number).cache + 1U;
     }
 }
 
-unsigned count_in(ThreadCache* cache, unsigned class_number) {
-    void** const top = __atomic_load_n(&cache->bins[class_number].top, __ATOMIC_RELAXED);
-    return static_cast<unsigned>(top - bottom_of(cache, class_number));
+// The nullptr below the lowest block.
+void** bottom_of(const CacheBin& bin, unsigned class_number) {
+    return bin.limit - size_class(class_number).cache;
+}
+
+unsigned count_in(const ThreadCache* cache, unsigned class_number) {
+    const CacheBin& bin = cache->bins[class_number];
+    return static_cast<unsigned>(__atomic_load_n(&bin.top, __ATOMIC_RELAXED) - bottom_of(bin, class_number));
 }
 
 void set_top(CacheBin& bin, void** top) {
@@ -90,7 +84,7 @@ void unlink(ThreadCache* cache) {
 
 void give_back(ThreadCache* cache, unsigned class_number, unsigned count) {
     CacheBin& bin = cache->bins[class_number];
-    void** const lowest = bottom_of(cache, class_number) + 1;
+    void** const lowest = bottom_of(bin, class_number) + 1;
     // The oldest ones: what was freed last is still in the processor's caches.
     give_blocks_back(lowest, count);
     memmove(lowest, lowest + count, (count_in(cache, class_number) - count) * sizeof *lowest);
@@ -171,7 +165,7 @@ void make_room_and_put(ThreadCache* cache, unsigned class_number, void* block) {
     tidy(cache);
     CacheBin& bin = cache->bins[class_number];
     const unsigned room = size_class(class_number).cache;
-    if (count_in(cache, class_number) == room)
+    if (bin.top == bin.limit)
         give_back(cache, class_number, room - room / 2);
     bin.put(block);
 }

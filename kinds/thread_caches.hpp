@@ -19,12 +19,10 @@ struct LedgerEntry;
 namespace terrace::kinds {
 
 // A stack of free blocks of one class. Below the lowest block lies a nullptr, so that one load tells both the
-// block and that there is none. Four bins share a cache line.
+// block and that there is none.
 struct CacheBin {
-    void** top;  // (atomic) the block to be taken next, or the nullptr below all
-    std::uint32_t
-        full;  // the low half of `top` when the stack is full; of classes without a stack it always is
-    std::uint32_t size;  // bytes of a block; 0 for classes without a stack
+    void** top;    // (atomic) the block to be taken next, or the nullptr below all
+    void** limit;  // `top` of a full stack; classes without a stack have their `top` here for good
 
     // nullptr when it is empty.
     void* take() {
@@ -39,15 +37,11 @@ struct CacheBin {
     // False, and nothing done, when it is full.
     bool put(void* block) {
         void** const at = top;
-        if (low_half(at) == full) [[unlikely]]
+        if (at >= limit) [[unlikely]]
             return false;
         at[1] = block;
         __atomic_store_n(&top, at + 1, __ATOMIC_RELAXED);
         return true;
-    }
-
-    static std::uint32_t low_half(void** address) {
-        return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(address));
     }
 };
 

@@ -30,10 +30,9 @@ void terrace_preload_2_renew(memtier_memory* memory);
 
 namespace terrace::tiering::shortcut {
 
-static_assert(sizeof(kinds::CacheBin) == 16 && offsetof(kinds::CacheBin, size) == 12 &&
-              offsetof(kinds::ThreadCache, bins) == 0 && offsetof(kinds::ThreadCache, entry) == 1024 &&
-              offsetof(kinds::ThreadCaches, near) == 0 && offsetof(kinds::ThreadCaches, shortcut) == 512 &&
-              offsetof(kinds::Shortcut, caches) == 56);
+static_assert(sizeof(kinds::CacheBin) == 16 && offsetof(kinds::ThreadCache, bins) == 0 &&
+              offsetof(kinds::ThreadCache, entry) == 1024 && offsetof(kinds::ThreadCaches, near) == 0 &&
+              offsetof(kinds::ThreadCaches, shortcut) == 512 && offsetof(kinds::Shortcut, caches) == 56);
 static_assert(sizeof(LedgerEntry) == 64 && offsetof(LedgerEntry, net) == 0 &&
               offsetof(LedgerEntry, upper) == 8 && offsetof(LedgerEntry, lower) == 16 &&
               offsetof(LedgerEntry, allocations) == 32 && offsetof(LedgerEntry, weight) == 40);
@@ -87,13 +86,12 @@ inline void* take(std::size_t size) {
     const std::uint64_t chosen = choose(own, lead);
     kinds::ThreadCache* const cache = own.caches[chosen];
     LedgerEntry& entry = *cache->entry;
-    kinds::CacheBin& bin = cache->bins[class_number];
-    const std::int64_t bytes = bin.size;
+    const std::int64_t bytes = kinds::size_class(class_number).size;
     const std::int64_t new_lead = lead + own.weights[chosen] * bytes;
     const std::int64_t net = net_of(cache) + bytes;
     if (net >= entry.upper) [[unlikely]]
         return nullptr;
-    void* const block = bin.take();
+    void* const block = cache->bins[class_number].take();
     if (block == nullptr) [[unlikely]]
         return nullptr;
     own.lead = new_lead;
@@ -112,10 +110,10 @@ inline bool put(void* block) {
     if (cache == nullptr || cache->entry == nullptr) [[unlikely]]
         return false;
     LedgerEntry& counts = *cache->entry;
-    kinds::CacheBin& bin = cache->bins[page_map::class_in(entry)];
-    const std::int64_t bytes = bin.size;
+    const std::size_t class_number = page_map::class_in(entry);
+    const std::int64_t bytes = kinds::size_class(class_number).size;
     const std::int64_t net = net_of(cache) - bytes;
-    if (net <= counts.lower || !bin.put(block)) [[unlikely]]
+    if (net <= counts.lower || !cache->bins[class_number].put(block)) [[unlikely]]
         return false;
     counts.net.store(net, std::memory_order_relaxed);
     terrace_preload_2_caches.shortcut.lead -= bytes * counts.weight;
