@@ -4,8 +4,7 @@ namespace terrace::tiering {
 namespace {
 
 void forget_entries() {
-    kinds::thread_caches.shortcut.seen = 0;
-    kinds::thread_caches.shortcut.weighed[0] = kinds::thread_caches.shortcut.weighed[1] = nullptr;
+    __atomic_store_n(&kinds::thread_caches.shortcut.seen, 0, __ATOMIC_RELAXED);
     kinds::for_each_own_cache([](kinds::ThreadCache* cache) { cache->entry = nullptr; });
 }
 

@@ -9,17 +9,23 @@
 
 namespace terrace::tiering {
 
+namespace internal {
+inline void move_lead(unsigned slot, std::int64_t bytes) {
+    if (const unsigned owner = kinds::owner_number(slot); owner < kinds::kNearCaches)
+        kinds::thread_caches.shortcut.lead += bytes * kinds::thread_caches.near_weights[owner];
+}
+}  // namespace internal
+
 // As the ledger's functions, for the lead, too.
 template <class Result>
 inline Result count_in(LedgerPage* page, unsigned slot, std::int64_t bytes, Result result) {
-    kinds::thread_caches.shortcut.lead += bytes * page->entries[slot].weight;
+    internal::move_lead(slot, bytes);
     return account_in(page, slot, bytes, result);
 }
 
 template <class Result>
 inline Result count_and_return(unsigned slot, std::int64_t bytes, Result result) {
-    if (LedgerPage* const page = own_page(); page != nullptr) [[likely]]
-        return count_in(page, slot, bytes, result);
+    internal::move_lead(slot, bytes);
     return account_and_return(slot, bytes, result);
 }
 
@@ -28,8 +34,7 @@ inline void count(unsigned slot, std::int64_t bytes) {
 }
 
 inline void count_block(unsigned slot, std::int64_t bytes) {
-    if (const LedgerPage* const page = own_page(); page != nullptr)
-        kinds::thread_caches.shortcut.lead += bytes * page->entries[slot].weight;
+    internal::move_lead(slot, bytes);
     account_block(slot, bytes);
 }
 

@@ -52,7 +52,6 @@ void release(LedgerPage& page) {
         LedgerEntry& entry = page.entries[slot];
         if (entry.net.load(std::memory_order_relaxed) != entry.published)
             internal::publish(slot, entry);
-        entry.weight = 0;
     }
     page.owned.store(false, std::memory_order_release);
 }

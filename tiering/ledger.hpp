@@ -29,9 +29,6 @@ struct alignas(64) LedgerEntry {
     std::int64_t published = 0;
     // how many blocks were allocated; written by the owner only
     std::atomic<std::uint64_t> allocations{0};
-
-    // What a byte here adds to the owner's lead (lead.hpp); 0 but for the tiers of its shortcut.
-    std::int64_t weight = 0;
 };
 
 // One thread's page. Its numbers outlive the thread: the next owner carries on where it stopped.

@@ -27,6 +27,8 @@ kinds::ThreadCache* cache_of_tier(const Tier& tier) {
 
 // This thread's cache of a tier, ready to be taken from; nullptr when there is none.
 kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
+    if (kinds::owner_number(tier.slot) >= kinds::kNearCaches)
+        return nullptr;
     kinds::ThreadCache* const cache = cache_of_tier(tier);
     if (cache == nullptr || tier.full_at.load(std::memory_order_relaxed) != UINT64_MAX)
         return nullptr;
@@ -37,17 +39,15 @@ kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
 // From here on the lead follows what this thread counts in the tiers.
 void weigh(const memtier_memory* memory, kinds::ThreadCache* const* caches) {
     kinds::Shortcut& own = kinds::thread_caches.shortcut;
-    for (LedgerEntry*& entry : own.weighed)
-        if (entry != nullptr)
-            entry->weight = 0;
+    for (const unsigned owner : own.owners)
+        kinds::thread_caches.near_weights[owner] = 0;
     own.lead = 0;
     for (unsigned i = 0; i < memory->count; ++i) {
         const Tier& tier = memory->tiers[i];
-        LedgerEntry& entry = *caches[i]->entry;
         own.caches[i] = caches[i];
-        own.weighed[i] = &entry;
-        own.weights[i] = entry.weight = tier.weight;
-        own.lead += tiering::own_view(tier.slot, entry) * tier.weight;
+        own.owners[i] = kinds::owner_number(tier.slot);
+        own.weights[i] = kinds::thread_caches.near_weights[own.owners[i]] = tier.weight;
+        own.lead += tiering::own_view(tier.slot, *caches[i]->entry) * tier.weight;
     }
     own.settled_at = own.last_lead = own.lead;
     own.settled = own.lead > 0;

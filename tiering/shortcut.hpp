@@ -32,10 +32,11 @@ namespace terrace::tiering::shortcut {
 
 static_assert(sizeof(kinds::CacheBin) == 16 && offsetof(kinds::ThreadCache, bins) == 0 &&
               offsetof(kinds::ThreadCache, entry) == 1024 && offsetof(kinds::ThreadCaches, near) == 0 &&
-              offsetof(kinds::ThreadCaches, shortcut) == 512 && offsetof(kinds::Shortcut, caches) == 56);
+              offsetof(kinds::ThreadCaches, near_weights) == 512 &&
+              offsetof(kinds::ThreadCaches, shortcut) == 1024 && offsetof(kinds::Shortcut, caches) == 56);
 static_assert(sizeof(LedgerEntry) == 64 && offsetof(LedgerEntry, net) == 0 &&
               offsetof(LedgerEntry, upper) == 8 && offsetof(LedgerEntry, lower) == 16 &&
-              offsetof(LedgerEntry, allocations) == 32 && offsetof(LedgerEntry, weight) == 40);
+              offsetof(LedgerEntry, allocations) == 32);
 static_assert(kinds::kCachedClasses == 45 && kinds::size_class(45).size == 65536 &&
               page_map::kGranuleBits == 26 && page_map::kOwnerShift == 48 && page_map::kClassMask == 63);
 
@@ -116,7 +117,7 @@ inline bool put(void* block) {
     if (net <= counts.lower || !cache->bins[class_number].put(block)) [[unlikely]]
         return false;
     counts.net.store(net, std::memory_order_relaxed);
-    terrace_preload_2_caches.shortcut.lead -= bytes * counts.weight;
+    terrace_preload_2_caches.shortcut.lead -= bytes * terrace_preload_2_caches.near_weights[owner];
     return true;
 }
 
