@@ -12,7 +12,7 @@ function(terrace_shared_library name)
   add_library(${name} SHARED ${PROJECT_SOURCE_DIR}/scripts/cmake/empty.c)
   set_target_properties(${name} PROPERTIES
     LINKER_LANGUAGE C SOVERSION ${ARG_SOVERSION} VERSION ${ARG_VERSION}
-    INSTALL_RPATH "$ORIGIN" BUILD_RPATH "$ORIGIN" LINK_DEPENDS ${ARG_MAP})
+    INSTALL_RPATH "$ORIGIN" BUILD_WITH_INSTALL_RPATH ON LINK_DEPENDS ${ARG_MAP})
   string(REGEX REPLACE "^lib" "" output ${name})
   set_target_properties(${name} PROPERTIES OUTPUT_NAME ${output})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
