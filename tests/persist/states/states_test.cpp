@@ -20,7 +20,7 @@
 namespace terrace::persist::states {
 namespace {
 
-constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 3600;
+constexpr size_t kImagesInCi = kIsSlowBuild ? 60 : 4000;
 // 100,000 in all. At page granularity fewer differ: a page is there or not.
 constexpr uint64_t kLeastOfLines = 80000;
 constexpr uint64_t kLeastOfPages = 20000;

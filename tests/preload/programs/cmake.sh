@@ -38,7 +38,8 @@ int main(int n, char **a) { return n < 2 || atoi(a[1]) != answer(); }
 C
     tiered cmake -S source -B build | grep -v -E 'identification|\([0-9.]+s\)'
     tiered cmake --build build -j 2 | grep -E 'Built|warning|error' | sort
-    tiered ctest --test-dir build -j 2 | sed -E 's/ +[0-9.]+ sec.*//; /Total Test time/d; /^$/d' | sort
+    # Which of the two ends first, and so is the first, is chance.
+    tiered ctest --test-dir build -j 2 | sed -E 's/ +[0-9.]+ sec.*//; s|^ *[0-9]+/2 ||; /Total Test time/d; /^$/d' | sort
     tiered cmake --install build --prefix "$PWD/out" | sed "s|$PWD||"
     tiered cmake -E tar czf out.tgz out && tiered cmake -E tar tzf out.tgz | sort
     tiered out/bin/small 1001; echo "status $?"
