@@ -119,22 +119,20 @@ inline void account(unsigned slot, std::int64_t bytes) {
     account_and_return(slot, bytes, 0);
 }
 
-// The policy's view: exact for a process with one thread, else at most kPublishBytes per other thread away.
-// Never negative. `page` is the calling thread's, or nullptr.
-inline std::uint64_t estimated_bytes(unsigned slot, const LedgerPage* page) {
-    std::int64_t bytes = internal::shared_balances[slot].estimate.load(std::memory_order_relaxed);
-    if (page != nullptr) {
-        const LedgerEntry& entry = page->entries[slot];
-        bytes += entry.net.load(std::memory_order_relaxed) - entry.published;
-    }
-    return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
+// The policy's view: exact for a process with one thread, else at most kPublishBytes per other thread away; negative
+// for a moment when others have freed first what they have not yet told of. `page` is the calling thread's, or nullptr.
+inline std::int64_t own_view(unsigned slot, const LedgerPage* page) {
+    const std::int64_t told = internal::shared_balances[slot].estimate.load(std::memory_order_relaxed);
+    if (page == nullptr)
+        return told;
+    const LedgerEntry& entry = page->entries[slot];
+    return told + entry.net.load(std::memory_order_relaxed) - entry.published;
 }
 
-// The same of one of the calling thread's entries, but negative for a moment when others have freed first what
-// they have not yet told of.
-inline std::int64_t own_view(unsigned slot, const LedgerEntry& entry) {
-    return internal::shared_balances[slot].estimate.load(std::memory_order_relaxed) +
-           entry.net.load(std::memory_order_relaxed) - entry.published;
+// The same, never negative.
+inline std::uint64_t estimated_bytes(unsigned slot, const LedgerPage* page) {
+    const std::int64_t bytes = own_view(slot, page);
+    return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
 inline std::uint64_t estimated_bytes(unsigned slot) {

@@ -37,7 +37,7 @@ kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
 }
 
 // From here on the lead follows what this thread counts in the tiers.
-void weigh(const memtier_memory* memory, kinds::ThreadCache* const* caches) {
+void weigh(const memtier_memory* memory, kinds::ThreadCache* const* caches, const LedgerPage* page) {
     kinds::Shortcut& own = kinds::thread_caches.shortcut;
     for (const unsigned owner : own.owners)
         kinds::thread_caches.near_weights[owner] = 0;
@@ -47,7 +47,7 @@ void weigh(const memtier_memory* memory, kinds::ThreadCache* const* caches) {
         own.caches[i] = caches[i];
         own.owners[i] = kinds::owner_number(tier.slot);
         own.weights[i] = kinds::thread_caches.near_weights[own.owners[i]] = tier.weight;
-        own.lead += tiering::own_view(tier.slot, *caches[i]->entry) * tier.weight;
+        own.lead += tiering::own_view(tier.slot, page) * tier.weight;
     }
     own.settled_at = own.last_lead = own.lead;
     own.settled = own.lead > 0;
@@ -67,6 +67,6 @@ extern "C" __attribute__((visibility("default"))) void terrace_preload_2_renew(m
     for (unsigned i = 0; i < memory->count; ++i)
         if ((caches[i] = prepare(memory->tiers[i], page)) == nullptr)
             return;
-    weigh(memory, caches);
+    weigh(memory, caches, page);
     __atomic_store_n(&own.seen, seen, __ATOMIC_RELAXED);
 }

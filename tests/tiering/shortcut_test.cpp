@@ -128,7 +128,7 @@ void choose_alike(const std::vector<unsigned>& ratios, Between between) {
             ASSERT_LE(ours.allocated, ours.peak);
         }
     }
-    EXPECT_GT(short_cuts, kSteps / 10U * 6) << "it was hardly taken";
+    EXPECT_GT(short_cuts, kSteps / 10U * 7) << "it was hardly taken";
     for (const auto& pair : live) {
         release(pair[0], &short_cuts);
         memtier_free(pair[1]);
