@@ -12,7 +12,6 @@
 #include "persist/pool/format/regions.hpp"
 #include "persist/pool/pool.hpp"
 #include "tests/persist/engine_support.hpp"
-#include "tests/persist/slow_build.hpp"
 
 namespace terrace::persist::testing {
 namespace {
@@ -177,8 +176,7 @@ TEST_P(PoolFile, AnyByteOfTheMetadataMayBeWrongWithoutACrash) {
     Superblock superblock;
     memcpy(&superblock, image.data(), sizeof superblock);
     const uint64_t tables = superblock.log_offset + superblock.log_bytes;
-    constexpr int kRounds = kIsSlowBuild ? 40 : 150;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < 150; ++round) {
         std::string mutated = image;
         for (uint64_t i = 0, changes = 1 + random() % 4; i < changes; ++i) {
             // In what is in use: the fixed pages, the log's beginning, the beginning of the tables.
