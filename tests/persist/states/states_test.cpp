@@ -13,8 +13,8 @@
 #include <random>
 #include <string>
 
-#include "tests/persist/states/explorer.hpp"
 #include "tests/persist/slow_build.hpp"
+#include "tests/persist/states/explorer.hpp"
 #include "tests/persist/states/workloads.hpp"
 
 namespace terrace::persist::states {
