@@ -188,7 +188,7 @@ int extend_mapping(int file, const char* path, uint64_t new_bytes, Mapping& mapp
         const int error = errno;  // the home's new part is out of sight, and a later attempt maps over it
         return fail(error, "%s: its new bytes cannot be mapped: %s", path, strerror(error));
     }
-    mapping.bytes = new_bytes;
+    __atomic_store_n(&mapping.bytes, new_bytes, __ATOMIC_RELEASE);  // the working copy's threads look at it
     return 0;
 }
 
