@@ -16,7 +16,7 @@ __attribute__((visibility("hidden"))) TERRACE_TLS ThreadCaches thread_caches;
 
 // What libmemtier.so knows it by (tiering/shortcut.hpp).
 extern "C" __attribute__((visibility("default"), alias("_ZN7terrace5kinds13thread_cachesE")))
-TERRACE_TLS ThreadCaches terrace_preload_2_caches;
+TERRACE_TLS ThreadCaches terrace_preload_3_caches;
 
 namespace {
 

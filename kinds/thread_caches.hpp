@@ -70,26 +70,29 @@ struct ThreadCache {
 // The caches of a thread, by owner number. Most programs use few kinds, with low numbers.
 inline constexpr unsigned kNearCaches = 64;
 
-// What the preload library needs to take blocks by itself from one tier or two (tiering/shortcut.hpp), whose state
-// this is.
+// What the preload library needs to take blocks by itself from one tier, two or three (tiering/shortcut.hpp), whose
+// state this is.
+inline constexpr unsigned kMostOnShortcut = 3;
+
 struct Shortcut {
     // (atomic) Of the changes that are counted, those that are taken into account; 0 while it may not.
     std::uint64_t seen;
-    std::int64_t lead;        // the first tier's (tiering/lead.hpp)
-    std::int64_t settled_at;  // the lead at which `settled` is the choice
-    std::uint64_t settled;    // a tier, 0 or 1
-    std::int64_t last_lead;   // at the last choice that was not the settled one
-    std::int64_t weights[2];  // what a byte in each tier adds to the lead; 0 for one tier
-    ThreadCache* caches[2];   // of the tiers
-    unsigned owners[2];       // who have these weights in `near_weights`, too
-    unsigned tries;           // to take it, that found a tier without a cache
+    std::uint64_t lead;                      // the first tier's (tiering/lead.hpp)
+    std::uint64_t settled_at;                // the lead at which `settled` is the choice
+    std::uint64_t settled;                   // a tier
+    std::uint64_t last_lead;                 // at the last choice that was not the settled one
+    std::uint64_t weights[kMostOnShortcut];  // what a byte in each tier adds to the lead; 0 for one tier
+    ThreadCache* caches[kMostOnShortcut];    // of the tiers
+    unsigned owners[kMostOnShortcut];        // who have these weights in `near_weights`, too
+    unsigned count;                          // of the tiers
+    unsigned tries;                          // to take it, that found a tier without a cache
 };
 
 struct ThreadCaches {
     ThreadCache* near[kNearCaches];  // (atomic) [0] stays nullptr, for nobody's addresses
     // What a byte in the kind adds to the lead: 0 but for the tiers of the shortcut. By owner as `near`, and not in the
     // cache, so that a free need not find the cache first: the next choice waits for this.
-    std::int64_t near_weights[kNearCaches];
+    std::uint64_t near_weights[kNearCaches];
     Shortcut shortcut;
     ThreadCache** far;    // for the owner numbers from kNearCaches on; nullptr until one is used
     unsigned number;      // of this thread, from 1 in order of first use; 0: not given yet

@@ -8,7 +8,7 @@ __attribute__((visibility("hidden"))) Entry* sheets[kGranuleCount];
 
 // What libmemtier.so knows it by (tiering/shortcut.hpp).
 extern "C" __attribute__((visibility("default"), alias("_ZN7terrace8page_map6sheetsE")))
-Entry* terrace_preload_2_sheets[kGranuleCount];
+Entry* terrace_preload_3_sheets[kGranuleCount];
 
 namespace {
 

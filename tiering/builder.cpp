@@ -10,6 +10,7 @@
 #include "include/memkind_memtier.h"
 #include "src/log.hpp"
 #include "tiering/config_text.hpp"
+#include "tiering/lead.hpp"
 #include "tiering/memory.hpp"
 
 #define TERRACE_EXPORT extern "C" __attribute__((visibility("default")))
@@ -115,21 +116,26 @@ bool set_option(memtier_builder* builder, std::string_view name, const void* val
     return true;
 }
 
-// One tier, or two whose bytes, of up to 2^47, can be multiplied by the other's share in 63 bits.
+// One tier, the first of tiers in order while it has room, or a few whose bytes, of up to 2^47, can be multiplied by
+// each other's shares in 63 bits.
 void set_up_shortcut(memtier_memory* memory) {
-    memory->has_shortcut = memory->count == 1;
-    if (memory->count != 2 || memory->in_order || memory->by_threshold)
+    using namespace terrace::tiering;
+    if (memory->count == 1 || memory->in_order) {
+        memory->on_shortcut = 1;
         return;
-    constexpr unsigned kMostWeight = 1U << 15;
-    const unsigned common = std::gcd(memory->tiers[0].ratio, memory->tiers[1].ratio);
-    for (unsigned i : {0U, 1U}) {
-        const unsigned weight = memory->tiers[1 - i].ratio / common;
-        if (weight > kMostWeight)
-            return;
-        memory->tiers[i].weight = i == 0 ? std::int64_t{weight} : -std::int64_t{weight};
     }
-    terrace::tiering::estimates_are_compared.store(true);
-    memory->has_shortcut = true;
+    if (memory->count > terrace::kinds::kMostOnShortcut || memory->by_threshold)
+        return;
+    unsigned common = 0;
+    for (unsigned i = 0; i < memory->count; ++i)
+        common = std::gcd(common, memory->tiers[i].ratio);
+    for (unsigned i = 0; i < memory->count; ++i) {
+        memory->tiers[i].share = memory->tiers[i].ratio / common;
+        if (memory->tiers[i].share > (memory->count == 2 ? kMostWeightOfTwo : kMostWeightOfThree))
+            return;
+    }
+    estimates_are_compared.store(true);
+    memory->on_shortcut = memory->count;
 }
 
 }  // namespace

@@ -160,7 +160,7 @@ constinit std::atomic<bool> estimates_are_compared{false};
 
 // What libmemtier.so knows it by (shortcut.hpp).
 extern "C" __attribute__((visibility("default"), alias("_ZN7terrace7tiering7changesE")))
-ChangeCount terrace_preload_2_changes;
+ChangeCount terrace_preload_3_changes;
 
 namespace internal {
 

@@ -16,9 +16,9 @@ static_assert(kinds::kMaxKinds <= kLedgerSlots, "every kind has an entry in the 
 
 struct Tier {
     memkind_t kind;
-    unsigned slot;            // of the kind, in the ledger
-    unsigned ratio;           // 1 or more
-    std::int64_t weight = 0;  // on the shortcut: of a byte in the threads' lead (lead.hpp); 0 for one tier
+    unsigned slot;           // of the kind, in the ledger
+    unsigned ratio;          // 1 or more
+    std::int64_t share = 1;  // on the shortcut: the ratio without what all tiers' have in common
 
     // The tier refused an allocation when it held this many bytes; while it holds as many, it is passed over.
     std::atomic<std::uint64_t> full_at{UINT64_MAX};
@@ -39,7 +39,8 @@ struct memtier_memory {
     bool by_threshold = false;  // the policy is DYNAMIC_THRESHOLD: thresholds are in use
     bool in_order = false;      // the policy is CAPACITY_ORDER: the first tier with room
     bool is_strict = false;     // no tier stands in for another
-    bool has_shortcut = false;  // the policy is so simple that libmemtier.so may follow it by itself
+    // The policy is so simple that libmemtier.so may follow it by itself, among so many of the first tiers; or 0.
+    unsigned on_shortcut = 0;
     // every tier; MEMKIND_DEFAULT last if it is one, but for CAPACITY_ORDER
     unsigned fallback_order[terrace::tiering::kMostTiers] = {};
     terrace::tiering::Tier tiers[terrace::tiering::kMostTiers] = {};

@@ -12,17 +12,20 @@ using tiering::Tier;
 
 namespace {
 
-// The ratio may have one tier chosen again and again, and no cache of the other be opened for that. A thread that
-// allocates so often has use for one.
+// The ratio may have one tier chosen again and again, and no cache of another be opened for that, nor a static kind come
+// to life. A thread that allocates so often has use for it.
 constexpr unsigned kTriesBeforeOpening = 32;
 
 kinds::ThreadCache* cache_of_tier(const Tier& tier) {
     kinds::ThreadCache* const cache = kinds::cache_of(kinds::owner_number(tier.slot));
-    if (cache != nullptr || kinds::state_of(tier.kind) != kinds::KindState::kReady ||
-        tier.kind->foreign_heap != nullptr ||
-        ++kinds::thread_caches.shortcut.tries % kTriesBeforeOpening != 0)
+    if (cache != nullptr || ++kinds::thread_caches.shortcut.tries % kTriesBeforeOpening != 0)
         return cache;
-    return kinds::open_cache(tier.kind);
+    kinds::KindState state = kinds::state_of(tier.kind);
+    if (state == kinds::KindState::kNotPrepared && !kinds::thread_caches.preparing_kind)
+        state = kinds::prepare(tier.kind);
+    return state == kinds::KindState::kReady && tier.kind->foreign_heap == nullptr
+               ? kinds::open_cache(tier.kind)
+               : nullptr;
 }
 
 // This thread's cache of a tier, ready to be taken from; nullptr when there is none.
@@ -36,35 +39,49 @@ kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
     return cache;
 }
 
+// What a byte in tier `of` adds to the first tier's lead over tier `over`.
+std::int64_t weight(const memtier_memory* memory, unsigned of, unsigned over) {
+    if (over >= memory->on_shortcut || (of != 0 && of != over))
+        return 0;
+    return of == 0 ? memory->tiers[over].share : -memory->tiers[0].share;
+}
+
 // From here on the lead follows what this thread counts in the tiers.
 void weigh(const memtier_memory* memory, kinds::ThreadCache* const* caches, const LedgerPage* page) {
-    kinds::Shortcut& own = kinds::thread_caches.shortcut;
+    kinds::ThreadCaches& all = kinds::thread_caches;
+    kinds::Shortcut& own = all.shortcut;
     for (const unsigned owner : own.owners)
-        kinds::thread_caches.near_weights[owner] = 0;
-    own.lead = 0;
-    for (unsigned i = 0; i < memory->count; ++i) {
-        const Tier& tier = memory->tiers[i];
+        all.near_weights[owner] = 0;
+    own.count = memory->on_shortcut;
+    std::int64_t over_second = 0;
+    std::int64_t over_third = 0;
+    for (unsigned i = 0; i < own.count; ++i) {
         own.caches[i] = caches[i];
-        own.owners[i] = kinds::owner_number(tier.slot);
-        own.weights[i] = kinds::thread_caches.near_weights[own.owners[i]] = tier.weight;
-        own.lead += tiering::own_view(tier.slot, page) * tier.weight;
+        own.owners[i] = kinds::owner_number(memory->tiers[i].slot);
+        own.weights[i] = tiering::both(weight(memory, i, 1), weight(memory, i, 2));
+        all.near_weights[own.owners[i]] = own.weights[i];
+        const std::int64_t bytes = tiering::own_view(memory->tiers[i].slot, page);
+        over_second += bytes * weight(memory, i, 1);
+        over_third += bytes * weight(memory, i, 2);
     }
+    own.lead = own.count == 3 ? tiering::both_leads(over_second, over_third)
+                              : static_cast<std::uint64_t>(over_second);
     own.settled_at = own.last_lead = own.lead;
-    own.settled = own.lead > 0;
+    own.settled = tiering::shortcut::chosen_at(own.count, own.lead);
 }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) void terrace_preload_2_renew(memtier_memory* memory) {
+extern "C" __attribute__((visibility("default"))) void terrace_preload_3_renew(memtier_memory* memory) {
     LedgerPage* const page = tiering::own_page();
-    if (!memory->has_shortcut || page == nullptr)
+    if (memory->on_shortcut == 0 || page == nullptr)
         return;
     kinds::Shortcut& own = kinds::thread_caches.shortcut;
     __atomic_store_n(&own.seen, 0, __ATOMIC_RELAXED);
     // Looked at before what they count.
     const std::uint64_t seen = tiering::changes.count.load(std::memory_order_acquire);
-    kinds::ThreadCache* caches[2] = {};
-    for (unsigned i = 0; i < memory->count; ++i)
+    kinds::ThreadCache* caches[kinds::kMostOnShortcut] = {};
+    for (unsigned i = 0; i < memory->on_shortcut; ++i)
         if ((caches[i] = prepare(memory->tiers[i], page)) == nullptr)
             return;
     weigh(memory, caches, page);

@@ -2,7 +2,8 @@
 # One side of a comparison of preload libraries: ordinary malloc loops, and ordinary programs. The side is the end of this
 # script's name: terrace and peer are the two libmemtier.so.0, jemalloc is Debian's libjemalloc.so.2.
 #
-#     bench_preload_SIDE MEMORY-DIR DISK-DIR PERCENT VARIANT     dram: one tier; two: DRAM and a file in memory, 1:4
+#     bench_preload_SIDE MEMORY-DIR DISK-DIR PERCENT VARIANT     dram: one tier; two: DRAM and a file in memory, 1:4;
+#                                                                three: DRAM and two such files, 1:4:2
 #
 # Prints "scenario ns" lines: for a malloc and a free, or for a whole run of a program; and "peak_PROGRAM KiB", the most that
 # the program had resident. A program that is not installed, or that
@@ -18,6 +19,7 @@ esac
 case $variant in
     dram) tiers="KIND:DRAM,RATIO:1;POLICY:STATIC_RATIO" ;;
     two) tiers="KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$memory,RATIO:4;POLICY:STATIC_RATIO" ;;
+    three) tiers="KIND:DRAM,RATIO:1;KIND:FS_DAX,PATH:$memory,RATIO:4;KIND:FS_DAX,PATH:$memory,RATIO:2;POLICY:STATIC_RATIO" ;;
 esac
 work=$(mktemp -d "$memory/preload-XXXXXX")
 trap 'rm -rf "$work"' EXIT

@@ -17,8 +17,8 @@ check() {  # check LIBRARY SONAME PATTERN-OF-ITS-NAMES
     echo "$1: $(wc -l <<<"$names") names, soname $2"
 }
 
-# terrace_preload_2_* is what libmemtier shares with libmemkind; see tiering/shortcut.hpp.
-check libmemkind libmemkind.so.0 '(memkind|MEMKIND|hbw|memtier|terrace_preload_2)_.*'
+# terrace_preload_3_* is what libmemtier shares with libmemkind; see tiering/shortcut.hpp.
+check libmemkind libmemkind.so.0 '(memkind|MEMKIND|hbw|memtier|terrace_preload_3)_.*'
 allocation='malloc|calloc|realloc|reallocarray|free|free_sized|free_aligned_sized|posix_memalign|aligned_alloc|memalign|valloc|pvalloc|malloc_usable_size|malloc_trim|mallopt|mallinfo|mallinfo2|malloc_stats|malloc_info'
 check libmemtier libmemtier.so.0 "($allocation|mmap|mmap64)"
 check libautohbw libautohbw.so.0 "($allocation|enableAutoHBW|disableAutoHBW)"

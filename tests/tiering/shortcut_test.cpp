@@ -55,6 +55,13 @@ class Tiers {
         return its;
     }
 
+    [[nodiscard]] size_t allocated() const {
+        size_t bytes = 0;
+        for (unsigned tier = 0; tier < kinds.size(); ++tier)
+            bytes += statistics(tier).allocated;
+        return bytes;
+    }
+
     std::vector<memkind_t> kinds;
     memtier_memory* memory = nullptr;
 
@@ -68,7 +75,7 @@ void* allocate(memtier_memory* memory, size_t size, size_t* short_cuts) {
         ++*short_cuts;
         return block;
     }
-    terrace_preload_2_renew(memory);
+    terrace_preload_3_renew(memory);
     return memtier_malloc(memory, size);
 }
 
@@ -151,10 +158,18 @@ TEST(Shortcut, ChoosesAndCountsAsTheFunctionsDo) {
     choose_alike({1, 30000});
 }
 
+TEST(Shortcut, ChoosesAmongAFewTiersAsTheFunctionsDo) {
+    choose_alike({1, 1, 1});
+    choose_alike({1, 4, 2});
+    choose_alike({6, 300, 3});
+    choose_alike({8192, 1, 8191});
+    choose_alike({700, 1, 30});
+}
+
 // The same block again and again, between others: there the tier is not chosen anew each time.
-TEST(Shortcut, ChoosesAlikeWhereAThreadRepeatsItself) {
-    const Tiers by_shortcut({1, 4});
-    const Tiers by_functions({1, 4});
+void choose_alike_again_and_again(const std::vector<unsigned>& ratios) {
+    const Tiers by_shortcut(ratios);
+    const Tiers by_functions(ratios);
     std::mt19937 random(1);
     std::vector<std::array<void*, 2>> live;
     size_t short_cuts = 0;
@@ -178,6 +193,43 @@ TEST(Shortcut, ChoosesAlikeWhereAThreadRepeatsItself) {
     for (const auto& pair : live) {
         release(pair[0], &short_cuts);
         memtier_free(pair[1]);
+    }
+}
+
+TEST(Shortcut, ChoosesAlikeWhereAThreadRepeatsItself) {
+    choose_alike_again_and_again({1, 4});
+    choose_alike_again_and_again({1, 4, 2});
+}
+
+TEST(Shortcut, ChoosesAlikeFarFromTheRatio) {
+    for (const unsigned emptied : {0U, 1U, 2U}) {
+        const std::vector<unsigned> ratios = {1000, 4001, 2003};
+        const Tiers by_shortcut(ratios);
+        const Tiers by_functions(ratios);
+        std::vector<std::array<void*, 2>> live;
+        size_t short_cuts = 0;
+        const auto allocate_many = [&] {
+            for (int i = 0; i < 5000; ++i) {
+                live.push_back({allocate(by_shortcut.memory, 1000, &short_cuts),
+                                memtier_malloc(by_functions.memory, 1000)});
+                ASSERT_EQ(by_shortcut.tier_of(live.back()[0]), by_functions.tier_of(live.back()[1]))
+                    << "allocation " << i << ", tier " << emptied << " emptied";
+            }
+        };
+        const auto free_all_of = [&](auto is_wanted) {
+            for (auto& pair : live)
+                if (pair[0] != nullptr && is_wanted(by_shortcut.tier_of(pair[0]))) {
+                    release(pair[0], &short_cuts);
+                    memtier_free(pair[1]);
+                    pair = {};
+                }
+        };
+        allocate_many();
+        free_all_of([&](size_t tier) { return tier == emptied; });
+        allocate_many();
+        EXPECT_GT(short_cuts, 7000u);
+        free_all_of([](size_t) { return true; });
+        EXPECT_EQ(by_shortcut.allocated(), 0u);
     }
 }
 
@@ -205,11 +257,28 @@ TEST(Shortcut, IsNotTakenWhereTheChoiceIsNotSimple) {
         for (void* block : blocks)
             memtier_free(block);
     };
-    try_it(Tiers({1, 1, 1}));
+    try_it(Tiers({1, 1, 1, 1}));
     try_it(Tiers({1, 4000000000}));
+    try_it(Tiers({1, 8193, 3}));
+    try_it(Tiers({1, 1, 4000000000}));
     try_it(Tiers({1, 1}, 0, MEMTIER_POLICY_DYNAMIC_THRESHOLD));
-    try_it(Tiers({1, 1}, 0, MEMTIER_POLICY_CAPACITY_ORDER));
     EXPECT_EQ(short_cuts, 0u);
+}
+
+// A loop of pairs stays in the first tier; the others are on the shortcut all the same, as soon as they can be.
+TEST(Shortcut, IsTakenThoughATierWasNeverUsed) {
+    if (memkind_check_available(MEMKIND_REGULAR) != MEMKIND_SUCCESS)
+        GTEST_SKIP() << "MEMKIND_REGULAR is not available here";
+    memtier_builder* builder = memtier_builder_new(MEMTIER_POLICY_STATIC_RATIO);
+    ASSERT_EQ(memtier_builder_add_tier(builder, MEMKIND_DEFAULT, 1), 0);
+    ASSERT_EQ(memtier_builder_add_tier(builder, MEMKIND_REGULAR, 4), 0);
+    memtier_memory* const memory = memtier_builder_construct_memtier_memory(builder);
+    memtier_builder_delete(builder);
+    size_t short_cuts = 0;
+    for (int i = 0; i < 300; ++i)
+        release(allocate(memory, 64, &short_cuts), &short_cuts);
+    EXPECT_GT(short_cuts, 300u);
+    memtier_delete_memtier_memory(memory);
 }
 
 TEST(Shortcut, GivesAtLeastWhatMallocGives) {
@@ -261,19 +330,38 @@ TEST(Shortcut, LeavesAFullTierAndComesBack) {
         blocks.push_back(block);
     EXPECT_GT(tiers.statistics(0).refusals, 0u);
     EXPECT_GT(tiers.statistics(1).refusals, 0u);
-    EXPECT_GT(tiers.statistics(0).allocated + tiers.statistics(1).allocated, kLimit);
-    EXPECT_EQ(tiers.statistics(0).allocated + tiers.statistics(1).allocated, blocks.size() * 1024);
+    EXPECT_GT(tiers.allocated(), kLimit);
+    EXPECT_EQ(tiers.allocated(), blocks.size() * 1024);
     for (void* block : blocks)
         release(block, &short_cuts);
-    EXPECT_EQ(tiers.statistics(0).allocated + tiers.statistics(1).allocated, 0u);
+    EXPECT_EQ(tiers.allocated(), 0u);
     void* const again = allocate(tiers.memory, 1024, &short_cuts);
     EXPECT_NE(again, nullptr);
     release(again, &short_cuts);
 }
 
+// The first of tiers in order, until it refuses; then the functions find where room is.
+TEST(Shortcut, FillsTheFirstTierInOrder) {
+    const Tiers tiers({1, 1, 1, 1, 1, 1}, kLimit, MEMTIER_POLICY_CAPACITY_ORDER);
+    std::vector<void*> blocks;
+    size_t short_cuts = 0;
+    while (tiers.statistics(1).allocated == 0)
+        blocks.push_back(allocate(tiers.memory, 1024, &short_cuts));
+    EXPECT_GT(short_cuts, blocks.size() / 2);
+    EXPECT_GT(tiers.statistics(0).allocated, kLimit / 2);
+    EXPECT_EQ(tiers.statistics(0).refusals, 1u);
+    short_cuts = 0;
+    blocks.push_back(allocate(tiers.memory, 1024, &short_cuts));
+    EXPECT_EQ(short_cuts, 0u);
+    EXPECT_EQ(tiers.tier_of(blocks.back()), 1u);
+    for (void* block : blocks)
+        release(block, &short_cuts);
+    EXPECT_EQ(tiers.allocated(), 0u);
+}
+
 // Blocks that one thread allocates and others free, while threads come and go.
-TEST(Shortcut, CountsExactlyWhateverThreadFrees) {
-    const Tiers tiers({1, 3});
+void count_exactly_whatever_thread_frees(const std::vector<unsigned>& ratios) {
+    const Tiers tiers(ratios);
     std::mutex lock;
     std::vector<void*> passed_on;
     std::atomic<size_t> bytes{0};
@@ -308,17 +396,26 @@ TEST(Shortcut, CountsExactlyWhateverThreadFrees) {
             threads.emplace_back(work, round * 4 + t);
         for (std::thread& thread : threads)
             thread.join();
-        const size_t first = tiers.statistics(0).allocated;
-        const size_t second = tiers.statistics(1).allocated;
-        EXPECT_EQ(first + second, bytes);
-        EXPECT_EQ(tiers.statistics(0).allocations + tiers.statistics(1).allocations, allocations);
-        EXPECT_NEAR(static_cast<double>(second), 3.0 * static_cast<double>(first), 4 * 4 * 16384.0);
+        EXPECT_EQ(tiers.allocated(), bytes);
+        size_t counted = 0;
+        const auto first = static_cast<double>(tiers.statistics(0).allocated);
+        for (unsigned tier = 0; tier < ratios.size(); ++tier) {
+            counted += tiers.statistics(tier).allocations;
+            EXPECT_NEAR(static_cast<double>(tiers.statistics(tier).allocated), ratios[tier] * first,
+                        4 * (ratios[tier] + 1) * 16384.0);
+        }
+        EXPECT_EQ(counted, allocations);
     }
     EXPECT_GT(all_short_cuts, allocations);
     size_t short_cuts = 0;
     for (void* block : passed_on)
         release(block, &short_cuts);
-    EXPECT_EQ(tiers.statistics(0).allocated + tiers.statistics(1).allocated, 0u);
+    EXPECT_EQ(tiers.allocated(), 0u);
+}
+
+TEST(Shortcut, CountsExactlyWhateverThreadFrees) {
+    count_exactly_whatever_thread_frees({1, 3});
+    count_exactly_whatever_thread_frees({1, 3, 2});
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace terrace::preload::heap {
 
 // What malloc(size) gives, whatever the size; nullptr, and nothing done, when that is not possible quickly.
-inline void* allocate_quickly(size_t size) {
+__attribute__((always_inline)) inline void* allocate_quickly(size_t size) {
     return tiering::shortcut::take(size);
 }
 
@@ -18,7 +18,7 @@ inline void* allocate(size_t size) {
     memtier_memory* memory = active_memory();
     if (memory == nullptr)
         return memtier_kind_malloc(MEMKIND_DEFAULT, size);
-    terrace_preload_2_renew(memory);
+    terrace_preload_3_renew(memory);
     return memtier_malloc(memory, size);
 }
 
@@ -43,7 +43,7 @@ inline void* resize(void* block, size_t size) {
 }
 
 // False, and nothing done, when that is not possible quickly.
-inline bool release_quickly(void* block) {
+__attribute__((always_inline)) inline bool release_quickly(void* block) {
     return tiering::shortcut::put(block);
 }
 
