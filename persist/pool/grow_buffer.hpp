@@ -20,31 +20,33 @@ class GrowBuffer {
 
     // Room for `bytes` more behind what is there; null when DRAM is short. Does not count as used yet.
     [[nodiscard]] char* room(size_t bytes) {
-        if (capacity_ - size_ < bytes) [[unlikely]] {
+        if (!has_room(bytes)) [[unlikely]] {
             if (!grow(bytes))
                 return nullptr;
         }
-        return data_ + size_;
+        return end_;
     }
-    bool has_room(size_t bytes) const { return capacity_ - size_ >= bytes; }
-    void take(size_t bytes) { size_ += bytes; }
+    bool has_room(size_t bytes) const { return static_cast<size_t>(limit_ - end_) >= bytes; }
+    void take(size_t bytes) { end_ += bytes; }
 
     char* data() { return data_; }
     const char* data() const { return data_; }
-    size_t size() const { return size_; }
-    void truncate(size_t size) { size_ = size; }
+    char* end() { return end_; }
+    const char* end() const { return end_; }
+    size_t size() const { return static_cast<size_t>(end_ - data_); }
+    void truncate(size_t size) { end_ = data_ + size; }
 
     // Empties it, and gives back what a rare large user left behind.
     void clear() {
-        size_ = 0;
+        end_ = data_;
         if (capacity_ > kKept) [[unlikely]]
             release();
     }
     void release() {
         if (data_ != nullptr)
             munmap(data_, capacity_);
-        data_ = nullptr;
-        size_ = capacity_ = 0;
+        data_ = end_ = limit_ = nullptr;
+        capacity_ = 0;
     }
 
   private:
@@ -52,10 +54,11 @@ class GrowBuffer {
     static constexpr size_t kKept = 4 << 20;
 
     bool grow(size_t bytes) {
-        if (bytes > SIZE_MAX / 4 || size_ > SIZE_MAX / 4)
+        const size_t used = size();
+        if (bytes > SIZE_MAX / 4 || used > SIZE_MAX / 4)
             return false;
         size_t wanted = capacity_ == 0 ? kFirst : capacity_ * 2;
-        while (wanted < size_ + bytes)
+        while (wanted < used + bytes)
             wanted *= 2;
         void* moved = capacity_ == 0
                           ? mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -63,12 +66,16 @@ class GrowBuffer {
         if (moved == MAP_FAILED)
             return false;
         data_ = static_cast<char*>(moved);
+        end_ = data_ + used;
+        limit_ = data_ + wanted;
         capacity_ = wanted;
         return true;
     }
 
+    // Where it begins, where what is there ends, and where its room ends.
     char* data_ = nullptr;
-    size_t size_ = 0;
+    char* end_ = nullptr;
+    char* limit_ = nullptr;
     size_t capacity_ = 0;
 };
 
@@ -85,9 +92,9 @@ class GrowArray {
         return true;
     }
     T* begin() { return reinterpret_cast<T*>(buffer_.data()); }
-    T* end() { return reinterpret_cast<T*>(buffer_.data() + buffer_.size()); }
+    T* end() { return reinterpret_cast<T*>(buffer_.end()); }
     const T* begin() const { return reinterpret_cast<const T*>(buffer_.data()); }
-    const T* end() const { return reinterpret_cast<const T*>(buffer_.data() + buffer_.size()); }
+    const T* end() const { return reinterpret_cast<const T*>(buffer_.end()); }
     T& operator[](size_t i) { return begin()[i]; }
     T& back() { return end()[-1]; }  // without size(), which divides
     size_t size() const { return buffer_.size() / sizeof(T); }
@@ -102,7 +109,8 @@ class GrowArray {
     bool has_room(size_t count) const { return buffer_.has_room(count * sizeof(T)); }
     // The same in two steps: where it would be, and that it is there.
     [[nodiscard]] T* room_for_one() { return reinterpret_cast<T*>(buffer_.room(sizeof(T))); }
-    void take_one() { buffer_.take(sizeof(T)); }
+    void take_one() { take(1); }
+    void take(size_t count) { buffer_.take(count * sizeof(T)); }
     void truncate(size_t count) { buffer_.truncate(count * sizeof(T)); }
     void remove_at(size_t i) {
         (*this)[i] = back();

@@ -53,6 +53,7 @@ bool RangeIndex::grow() {
     slots_ = static_cast<Slot*>(memory);
     mask_ = wanted - 1;
     room_ = wanted / 2;
+    room_at_once_ = has_large() ? 0 : room_;
     for (uint64_t i = 0; i < old_count; ++i) {
         if (old[i].key < first_key_)
             continue;
@@ -76,7 +77,7 @@ void RangeIndex::release() {
     if (slots_ != nullptr)
         munmap(slots_, (mask_ + 1) * sizeof(Slot));
     slots_ = nullptr;
-    mask_ = room_ = used_ = 0;
+    mask_ = room_ = room_at_once_ = used_ = 0;
     large_.release();
 }
 

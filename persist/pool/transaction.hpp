@@ -43,36 +43,31 @@ class Transaction {
     // All return 0 or an errno; on an errno nothing was noted.
     // REQUIRES: [offset, offset + bytes) lies in the pool's objects.
     [[nodiscard]] int add_range(uint64_t offset, uint64_t bytes, bool keep_old_bytes);
-    // For one aligned word of 8 bytes or two of a line (an OID), kept: does the same in a few instructions, without a
-    // call, or returns false with nothing done: then add_range has to look. 2 lines of DRAM, 1 of the pool.
-    [[nodiscard, gnu::always_inline]] bool try_add_words(const void* address, uint64_t bytes) {
-        if ((bytes != 8 && bytes != 16) || stage != TX_STAGE_WORK) [[unlikely]]
-            return false;
-        const char* const base = pool->media.base;
-        const uint64_t offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(base);
-        const uint64_t in_line = offset % kLineBytes;
-        if (offset % 8 != 0 || in_line + bytes > kLineBytes || !pool->in_objects(offset, bytes) ||
-            index_.has_large() || !words_.has_room(2) || pool->media.pins != nullptr) [[unlikely]]
-            return false;
-        uint64_t before;
-        if (!index_.cover_line_at_once(offset / kLineBytes, RangeIndex::byte_mask(in_line, bytes), before))
+    // For one aligned word (kWords is 1) or two of a line (2: an OID) in `region`, kept: does the same in a few instructions,
+    // without a call, or returns false with nothing done: then add_range has to look. 2 lines of DRAM, 1 of the pool.
+    // REQUIRES: stage is TX_STAGE_WORK; the region is the pool's.
+    template <uint64_t kWords>
+    [[nodiscard, gnu::always_inline]] bool try_add_words(const void* address, const Region& region) {
+        constexpr uint64_t kBytes = 8 * kWords;
+        const uint64_t offset =
+            reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(pool->media.base);
+        if (offset % 8 != 0 || (kWords != 1 && offset % kLineBytes > kLineBytes - kBytes) ||
+            !region.has_page(offset / kPageBytes) || !words_.has_room(kWords) || pool->media.pins != nullptr)
             [[unlikely]]
+            return false;
+        // The commit will store there; by then the line has arrived. Asked for before the table is, which may miss too.
+        if (pool->media.home != nullptr)
+            __builtin_prefetch(pool->media.home + offset, 1);
+        uint64_t before;
+        if (!index_.cover_at_once<kBytes>(offset, before)) [[unlikely]]
             return false;
         if (before != 0)
             return true;
-        const auto old_word = [base](uint64_t at) {
-            return __atomic_load_n(reinterpret_cast<const uint64_t*>(base + at), __ATOMIC_RELAXED);
-        };
-        Word* const words = words_.room_for_one();
-        words[0] = {offset, old_word(offset)};
-        words_.take_one();
-        if (bytes == 16) {
-            words[1] = {offset + 8, old_word(offset + 8)};
-            words_.take_one();
-        }
-        // The commit will store there; by then the line has arrived.
-        if (pool->media.home != nullptr)
-            __builtin_prefetch(pool->media.home + offset, 1);
+        const auto* const old_words = static_cast<const uint64_t*>(address);
+        Word* const words = words_.end();
+        for (uint64_t i = 0; i < kWords; ++i)
+            words[i] = {offset + 8 * i, __atomic_load_n(old_words + i, __ATOMIC_RELAXED)};
+        words_.take(kWords);
         return true;
     }
     // The transaction owns the block from here on. `content_bytes` of it are made durable with the commit.

@@ -39,10 +39,30 @@ int add(Transaction& tx, uint64_t offset, uint64_t bytes, uint64_t flags, const 
 }
 
 // C++ programs come here with every assignment to a persistent variable or pointer.
+[[gnu::always_inline]] inline bool is_added_at_once(Transaction& tx, const void* address, size_t bytes,
+                                                    uint64_t flags, const Region& region) {
+    if ((flags & ~uint64_t{POBJ_XADD_ASSUME_INITIALIZED}) != 0) [[unlikely]]
+        return false;
+    if (bytes == 8) [[likely]]
+        return tx.try_add_words<1>(address, region);
+    return bytes == 16 && tx.try_add_words<2>(address, region);
+}
+
+[[gnu::noinline]] int add_where_the_pool_grew(Transaction& tx, uint64_t offset, uint64_t bytes,
+                                              uint64_t flags, const char* function) {
+    const Region* const region = tx.pool->media.regions.of_page(offset / kPageBytes);
+    if (region != nullptr && is_added_at_once(tx, tx.pool->media.base + offset, bytes, flags, *region))
+        return 0;
+    return add(tx, offset, bytes, flags, function);
+}
+
+// Only in the first region: to look for another takes a call, and around it saved registers, each time.
 [[gnu::always_inline]] inline bool is_added_at_once(const void* address, size_t bytes, uint64_t flags) {
     ThreadState* const state = existing_thread_state();
-    return (flags & ~uint64_t{POBJ_XADD_ASSUME_INITIALIZED}) == 0 && state != nullptr &&
-           state->transaction.try_add_words(address, bytes);
+    if (state == nullptr || state->transaction.stage != TX_STAGE_WORK) [[unlikely]]
+        return false;
+    Transaction& tx = state->transaction;
+    return is_added_at_once(tx, address, bytes, flags, tx.pool->media.regions[0]);
 }
 
 [[gnu::noinline]] int add_direct(const void* address, size_t bytes, uint64_t flags, const char* function) {
@@ -52,6 +72,8 @@ int add(Transaction& tx, uint64_t offset, uint64_t bytes, uint64_t flags, const 
     // An address outside the pool gives an offset outside it too.
     const uint64_t offset =
         reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(tx.pool->media.base);
+    if (offset >= tx.pool->media.regions[0].end) [[unlikely]]
+        return add_where_the_pool_grew(tx, offset, bytes, flags, function);
     return add(tx, offset, bytes, flags, function);
 }
 

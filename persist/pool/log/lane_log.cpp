@@ -106,22 +106,40 @@ int LaneLog::commit(RecordBuilder& builder, const RecordBuilder* extension) {
     return 0;
 }
 
-void LaneLog::write_homes(Lane& lane, EntryReader reader) {
-    uint64_t count = lane.home_count.load(std::memory_order_relaxed);
+// Words, which are often in lines that follow each other. Returns where the next homes are noted.
+inline LaneLog::HomeLines* LaneLog::write_words(EntryReader& reader, HomeLines* homes) {
     char* const home = pool_->home;
+    HomeLines run{0};        // not noted yet
+    uint64_t next_line = 0;  // behind the run; no word lies in the first line of a pool, or before it
+    reader.take_stores([&](uint64_t offset, uint64_t word) {
+        __atomic_store_n(reinterpret_cast<uint64_t*>(home + offset), word, __ATOMIC_RELAXED);
+        const uint64_t line = offset / kLineBytes;  // an aligned word: one line
+        if (line == next_line) {
+            ++run.packed;
+            ++next_line;
+        } else if (line + 1 != next_line) {
+            if (next_line != 0)
+                *homes++ = run;
+            run = HomeLines::of_line(line);
+            next_line = line + 1;
+        }
+    });
+    *homes++ = run;
+    return homes;
+}
+
+void LaneLog::write_homes(Lane& lane, EntryReader reader) {
+    HomeLines* homes = lane.homes + lane.home_count.load(std::memory_order_relaxed);
     EntryView entry;
     do {
-        for (Entry store; reader.next_store(store);) {  // an aligned word: one line
-            __atomic_store_n(reinterpret_cast<uint64_t*>(home + store.offset()), store.operand,
-                             __ATOMIC_RELAXED);
-            lane.homes[count++] = {store.offset() / kLineBytes * HomeLines::kOneLine + 1};
-        }
+        if (reader.is_at_store())
+            homes = write_words(reader, homes);
         if (!reader.next(entry))
             break;
-        apply_to_memory(home, entry, pool_->superblock->log_seed);
-        lane.homes[count++] = HomeLines::of(entry.offset, entry.bytes());
+        apply_to_memory(pool_->home, entry, pool_->superblock->log_seed);
+        *homes++ = HomeLines::of(entry.offset, entry.bytes());
     } while (true);
-    lane.home_count.store(count, std::memory_order_release);
+    lane.home_count.store(static_cast<uint64_t>(homes - lane.homes), std::memory_order_release);
 }
 
 void LaneLog::write_and_flush_homes(EntryReader reader) {
@@ -131,16 +149,39 @@ void LaneLog::write_and_flush_homes(EntryReader reader) {
     }
 }
 
-// All these homes were stored before this pass began, so one flush is enough for lines that were stored
-// often; a small table remembers the latest ones.
+// All these homes were stored before this pass began, so one flush is enough for lines that were stored often.
 void LaneLog::flush_homes_of(Lane& lane) {
+    constexpr uint64_t kFew = 64;
+    HomeLines* const begin = lane.homes + lane.flushed;
+    HomeLines* const end = lane.homes + lane.home_count.load(std::memory_order_acquire);
+    if (static_cast<uint64_t>(end - begin) <= kFew)
+        flush_few(begin, end);
+    else
+        flush_many(begin, end);
+    lane.flushed = static_cast<uint64_t>(end - lane.homes);
+}
+
+// A few may be long, when large transactions wrote them, and overlap.
+void LaneLog::flush_few(HomeLines* begin, HomeLines* end) {
+    std::sort(begin, end, [](HomeLines a, HomeLines b) { return a.packed < b.packed; });
+    for (const HomeLines* lines = begin; lines != end;) {
+        const uint64_t run_begin = lines->offset();
+        uint64_t run_end = run_begin;
+        for (; lines != end && lines->offset() <= run_end; ++lines)
+            run_end = std::max(run_end, lines->offset() + lines->bytes());
+        if (run_end != run_begin)
+            medium::flush(pool_->home + run_begin, run_end - run_begin);
+    }
+}
+
+// A small table remembers the latest ones.
+void LaneLog::flush_many(const HomeLines* begin, const HomeLines* end) {
     constexpr uint64_t kRemembered = 256;
     uint64_t remembered[kRemembered] = {};
-    const uint64_t end = lane.home_count.load(std::memory_order_acquire);
     uint64_t run_begin = 0;  // lines that follow each other are flushed together
     uint64_t run_end = 0;
-    for (uint64_t i = lane.flushed; i < end; ++i) {
-        const HomeLines lines = lane.homes[i];
+    for (; begin != end; ++begin) {
+        const HomeLines lines = *begin;
         uint64_t& same = remembered[lines.packed / HomeLines::kOneLine % kRemembered];
         if (same == lines.packed)
             continue;
@@ -154,7 +195,6 @@ void LaneLog::flush_homes_of(Lane& lane) {
     }
     if (run_end != run_begin)
         medium::flush(pool_->home + run_begin, run_end - run_begin);
-    lane.flushed = end;
 }
 
 // Every commit with this sequence or a smaller one has stored its homes.

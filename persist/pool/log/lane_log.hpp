@@ -43,6 +43,7 @@ class LaneLog {
             const uint64_t first = offset / kLineBytes;
             return {first * kOneLine + ((offset + bytes + kLineBytes - 1) / kLineBytes - first)};
         }
+        static HomeLines of_line(uint64_t line) { return {line * kOneLine + 1}; }
         uint64_t offset() const { return packed / kOneLine * kLineBytes; }
         uint64_t bytes() const { return packed % kOneLine * kLineBytes; }
     };
@@ -67,8 +68,11 @@ class LaneLog {
     Lane& take_lane();
     void empty_lane(Lane& lane);
     void write_homes(Lane& lane, EntryReader reader);
+    HomeLines* write_words(EntryReader& reader, HomeLines* homes);
     void write_and_flush_homes(EntryReader reader);
-    void flush_homes_of(Lane& lane);            // REQUIRES: checkpointing_ is held
+    void flush_homes_of(Lane& lane);                   // REQUIRES: checkpointing_ is held
+    void flush_few(HomeLines* begin, HomeLines* end);  // sorts them
+    void flush_many(const HomeLines* begin, const HomeLines* end);
     void advance_watermark(uint64_t at_least);  // REQUIRES: checkpointing_ is held
     void write_watermarks(uint64_t sequence);
     uint64_t settled_sequence() const;

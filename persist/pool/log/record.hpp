@@ -79,17 +79,25 @@ class EntryReader {
         left_ -= left_ != kToTheEnd;
         return true;
     }
-    // While the next entry is a kStore: that entry. For records that this process has built, which it may trust.
-    bool next_store(Entry& entry) {
-        if (left_ == 0 || left_ == kToTheEnd)
-            return false;
-        const uint64_t target = load_word(at_);
-        if (target >> 56 != static_cast<uint64_t>(EntryKind::kStore))
-            return false;
-        entry = {target, load_word(at_ + 8)};
-        at_ += sizeof(Entry);
-        --left_;
-        return true;
+    // The next entry is a kStore. This and take_stores() are for records that this process has built, which it may trust.
+    bool is_at_store() const {
+        return left_ != 0 && left_ != kToTheEnd &&
+               load_word(at_) >> 56 == static_cast<uint64_t>(EntryKind::kStore);
+    }
+    // Gives use(offset, word) that store, and those that follow it. REQUIRES: is_at_store().
+    template <class Use>
+    void take_stores(const Use& use) {
+        constexpr uint64_t kStoreAtZero = Entry::of_store(0, 0).target;
+        const char* at = at_;
+        uint32_t left = left_;
+        for (; left != 0; --left, at += sizeof(Entry)) {
+            const uint64_t offset = load_word(at) - kStoreAtZero;
+            if (offset >> 56 != 0)  // of another kind
+                break;
+            use(offset, load_word(at + 8));
+        }
+        at_ = at;
+        left_ = left;
     }
     bool is_well_formed() const { return well_formed_; }
 
