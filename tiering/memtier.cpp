@@ -142,24 +142,35 @@ __attribute__((noinline, cold)) void* place_elsewhere(memtier_memory* memory, un
     return nullptr;
 }
 
+bool is_worth_a_try(const memtier_memory* memory, Tier& tier) {
+    return !tier.has_failed.load(std::memory_order_relaxed) && (memory->is_strict || !is_passed_over(tier));
+}
+
+// A block of the chosen tier, or nullptr, which is noted.
+template <class Allocate>
+void* try_tier(const memtier_memory* memory, Tier& tier, size_t size, Allocate allocate) {
+    const bool was_full = is_full(tier);
+    void* const block = allocate(tier.kind);
+    if (block == nullptr) {
+        note_full(memory, tier, size);
+        return nullptr;
+    }
+    if (was_full) {  // room came from elsewhere; the next refusal tells how much
+        tier.full_at.store(UINT64_MAX);
+        if (tier.has_failed.load())  // another thread found out meanwhile
+            tier.full_at.store(0);
+        tiering::changes.increment();
+    }
+    count_allocated(block);
+    return block;
+}
+
 // REQUIRES: size > 0; allocate(kind) gives a block of that size in the kind, or nullptr.
 template <class Allocate>
 void* place_in_tier(memtier_memory* memory, unsigned chosen, size_t size, Allocate allocate) {
-    Tier& tier = memory->tiers[chosen];
-    const bool has_failed = tier.has_failed.load(std::memory_order_relaxed);
-    if (!has_failed && (memory->is_strict || !is_passed_over(tier))) {
-        const bool was_full = is_full(tier);
-        if (void* block = allocate(tier.kind)) {
-            if (was_full) {  // room came from elsewhere; the next refusal tells how much
-                tier.full_at.store(UINT64_MAX);
-                if (tier.has_failed.load())  // another thread found out meanwhile
-                    tier.full_at.store(0);
-                tiering::changes.increment();
-            }
-            count_allocated(block);
+    if (is_worth_a_try(memory, memory->tiers[chosen])) {
+        if (void* const block = try_tier(memory, memory->tiers[chosen], size, allocate))
             return block;
-        }
-        note_full(memory, tier, size);
     }
     if (memory->is_strict) {
         errno = ENOMEM;
@@ -178,16 +189,54 @@ __attribute__((noinline)) void* allocate_slowly(memtier_memory* memory, unsigned
                          [size](memkind_t kind) { return kinds::allocate(kind, size); });
 }
 
-// A block of this thread's cache, counted, if there is one. REQUIRES: is_cacheable(size).
+// Counts a block of this thread's cache, and passes it on.
+inline void* counted(tiering::LedgerPage* page, unsigned slot, size_t size, void* block) {
+    tiering::count_block_in(page, slot);
+    return tiering::count_in(page, slot, signed_bytes(kinds::size_taken_by(size)), block);
+}
+
+// Where place_elsewhere() would begin, if that tier never refused and this thread's cache of it has a block; or nullptr.
+void* take_cached_elsewhere(memtier_memory* memory, unsigned full, size_t size, tiering::LedgerPage* page) {
+    for (unsigned i = 0; i < memory->count; ++i) {
+        const unsigned index = memory->fallback_order[i];
+        const Tier& tier = memory->tiers[index];
+        if (is_never_full(tier)) {
+            void* const block = kinds::allocate_cached(tier.kind, size);
+            if (block == nullptr)
+                return nullptr;
+            memory->tiers[full].passed_on.fetch_add(1, std::memory_order_relaxed);
+            return counted(page, tier.slot, size, block);
+        }
+        if (index != full && !is_full(tier))
+            return nullptr;
+    }
+    return nullptr;
+}
+
+// A full tier is chosen again and again: what others allocate in its stead is to be quick, too.
+__attribute__((noinline)) void* allocate_beside_full(memtier_memory* memory, unsigned chosen, size_t size,
+                                                     tiering::LedgerPage* page) {
+    if (memory->is_strict)
+        return allocate_slowly(memory, chosen, size);
+    Tier& tier = memory->tiers[chosen];
+    const auto allocate = [size](memkind_t kind) { return kinds::allocate(kind, size); };
+    if (is_worth_a_try(memory, tier)) {
+        if (void* const block = try_tier(memory, tier, size, allocate))
+            return block;
+    }
+    if (void* const block = take_cached_elsewhere(memory, chosen, size, page))
+        return block;
+    return place_elsewhere(memory, chosen, size, allocate);
+}
+
+// REQUIRES: is_cacheable(size).
 inline void* allocate_in_tier(memtier_memory* memory, unsigned chosen, size_t size,
                               tiering::LedgerPage* page) {
     const Tier& tier = memory->tiers[chosen];
-    if (is_never_full(tier)) [[likely]] {
-        if (void* const block = kinds::allocate_cached(tier.kind, size); block != nullptr) [[likely]] {
-            tiering::count_block_in(page, tier.slot);
-            return tiering::count_in(page, tier.slot, signed_bytes(kinds::size_taken_by(size)), block);
-        }
-    }
+    if (!is_never_full(tier)) [[unlikely]]
+        return allocate_beside_full(memory, chosen, size, page);
+    if (void* const block = kinds::allocate_cached(tier.kind, size); block != nullptr) [[likely]]
+        return counted(page, tier.slot, size, block);
     return allocate_slowly(memory, chosen, size);
 }
 
@@ -316,10 +365,8 @@ TERRACE_EXPORT void* memtier_kind_malloc(memkind_t kind, size_t size) {
     if (is_cacheable(size) && kind != nullptr && page != nullptr) [[likely]] {
         const unsigned slot = kinds::slot_of(kind);
         tiering::ensure_tenant(slot, kind->serial);
-        if (void* const block = kinds::allocate_cached(kind, size); block != nullptr) [[likely]] {
-            tiering::count_block_in(page, slot);
-            return tiering::count_in(page, slot, signed_bytes(kinds::size_taken_by(size)), block);
-        }
+        if (void* const block = kinds::allocate_cached(kind, size); block != nullptr) [[likely]]
+            return counted(page, slot, size, block);
     }
     return size == 0 ? nullptr : allocate_in_kind(kind, size);
 }

@@ -33,10 +33,16 @@ kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
     if (kinds::owner_number(tier.slot) >= kinds::kNearCaches)
         return nullptr;
     kinds::ThreadCache* const cache = cache_of_tier(tier);
-    if (cache == nullptr || tier.full_at.load(std::memory_order_relaxed) != UINT64_MAX)
-        return nullptr;
-    tiering::keep_entry(cache, page);
+    if (cache != nullptr)
+        tiering::keep_entry(cache, page);
     return cache;
+}
+
+bool has_full_tier(const memtier_memory* memory) {
+    for (unsigned i = 0; i < memory->on_shortcut; ++i)
+        if (memory->tiers[i].full_at.load(std::memory_order_relaxed) != UINT64_MAX)
+            return true;
+    return false;
 }
 
 // What a byte in tier `of` adds to the first tier's lead over tier `over`.
@@ -80,6 +86,12 @@ extern "C" __attribute__((visibility("default"))) void terrace_preload_3_renew(m
     __atomic_store_n(&own.seen, 0, __ATOMIC_RELAXED);
     // Looked at before what they count.
     const std::uint64_t seen = tiering::changes.count.load(std::memory_order_acquire);
+    if (seen == own.shut_at)
+        return;
+    if (has_full_tier(memory)) {
+        own.shut_at = seen;
+        return;
+    }
     kinds::ThreadCache* caches[kinds::kMostOnShortcut] = {};
     for (unsigned i = 0; i < memory->on_shortcut; ++i)
         if ((caches[i] = prepare(memory->tiers[i], page)) == nullptr)

@@ -351,9 +351,12 @@ TEST(Shortcut, FillsTheFirstTierInOrder) {
     EXPECT_GT(tiers.statistics(0).allocated, kLimit / 2);
     EXPECT_EQ(tiers.statistics(0).refusals, 1u);
     short_cuts = 0;
-    blocks.push_back(allocate(tiers.memory, 1024, &short_cuts));
+    for (int i = 0; i < 100; ++i) {
+        blocks.push_back(allocate(tiers.memory, 1024, &short_cuts));
+        EXPECT_EQ(tiers.tier_of(blocks.back()), 1u);
+    }
     EXPECT_EQ(short_cuts, 0u);
-    EXPECT_EQ(tiers.tier_of(blocks.back()), 1u);
+    EXPECT_EQ(tiers.statistics(0).passed_on, tiers.statistics(1).allocations);
     for (void* block : blocks)
         release(block, &short_cuts);
     EXPECT_EQ(tiers.allocated(), 0u);
