@@ -14,8 +14,9 @@ namespace {
 
 constexpr std::size_t kSheetBytes = kPagesInGranule * sizeof(Entry);
 
+// Acquires the sheet, which may have been made for an earlier kind by a thread that this one never met.
 Entry* sheet_of(std::uintptr_t granule) {
-    return __atomic_load_n(&sheets[granule], __ATOMIC_RELAXED);
+    return __atomic_load_n(&sheets[granule], __ATOMIC_ACQUIRE);
 }
 
 bool make_sheets(std::uintptr_t first, std::uintptr_t end) {
@@ -28,7 +29,7 @@ bool make_sheets(std::uintptr_t first, std::uintptr_t end) {
         Entry* expected = nullptr;
         // Two kinds may have buffers in one granule and come here at the same time.
         if (!__atomic_compare_exchange_n(&sheets[granule], &expected, sheet, false, __ATOMIC_RELEASE,
-                                         __ATOMIC_RELAXED))
+                                         __ATOMIC_ACQUIRE))
             munmap(sheet, kSheetBytes);
     }
     return true;
