@@ -86,7 +86,7 @@ struct Shortcut {
     unsigned owners[kMostOnShortcut];        // who have these weights in `near_weights`, too
     unsigned count;                          // of the tiers
     unsigned tries;                          // to take it, that found a tier without a cache
-    std::uint64_t shut_at;                   // of the changes, those at which a full tier kept it shut
+    std::uint64_t shut_at;                   // of the changes, those at which a tier kept it shut
 };
 
 struct ThreadCaches {

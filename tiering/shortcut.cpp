@@ -30,17 +30,25 @@ kinds::ThreadCache* cache_of_tier(const Tier& tier) {
 
 // This thread's cache of a tier, ready to be taken from; nullptr when there is none.
 kinds::ThreadCache* prepare(const Tier& tier, LedgerPage* page) {
-    if (kinds::owner_number(tier.slot) >= kinds::kNearCaches)
-        return nullptr;
     kinds::ThreadCache* const cache = cache_of_tier(tier);
     if (cache != nullptr)
         tiering::keep_entry(cache, page);
     return cache;
 }
 
-bool has_full_tier(const memtier_memory* memory) {
+// Keeps the shortcut shut until something changes: the tier is full, or of a kind that has no near caches. A static kind
+// that was not used yet may still have some.
+bool does_not_fit(const Tier& tier) {
+    const kinds::KindState state = kinds::state_of(tier.kind);
+    return tier.full_at.load(std::memory_order_relaxed) != UINT64_MAX ||
+           kinds::owner_number(tier.slot) >= kinds::kNearCaches ||
+           (state == kinds::KindState::kReady ? tier.kind->foreign_heap != nullptr
+                                              : state != kinds::KindState::kNotPrepared);
+}
+
+bool has_misfit(const memtier_memory* memory) {
     for (unsigned i = 0; i < memory->on_shortcut; ++i)
-        if (memory->tiers[i].full_at.load(std::memory_order_relaxed) != UINT64_MAX)
+        if (does_not_fit(memory->tiers[i]))
             return true;
     return false;
 }
@@ -88,7 +96,7 @@ extern "C" __attribute__((visibility("default"))) void terrace_preload_3_renew(m
     const std::uint64_t seen = tiering::changes.count.load(std::memory_order_acquire);
     if (seen == own.shut_at)
         return;
-    if (has_full_tier(memory)) {
+    if (has_misfit(memory)) {
         own.shut_at = seen;
         return;
     }
