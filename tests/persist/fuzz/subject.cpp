@@ -72,7 +72,7 @@ void fill_pool(PMEMobjpool* pool, Root* root, std::mt19937_64& random) {
         pmemobj_free(&root->slots[i]);
 }
 
-// The log is where the file changed below the heap.
+// The log is where the file changed below the heap. Records are whole lines, whose last bytes may be what was there.
 void find_record(const std::string& before, const std::string& after, Subject::Transaction& transaction) {
     transaction.record_begin = transaction.record_end = 0;
     for (uint64_t at = kLogBegin; at < kLogEnd; ++at) {
@@ -80,7 +80,7 @@ void find_record(const std::string& before, const std::string& after, Subject::T
             continue;
         if (transaction.record_begin == 0)
             transaction.record_begin = at / 64 * 64;
-        transaction.record_end = at + 1;
+        transaction.record_end = at / 64 * 64 + 64;
     }
     require(transaction.record_begin != 0, "no record was written");
 }
